@@ -1,0 +1,194 @@
+"""Settings: environment variables ZUINIG_*, each with its unit in its name. docs/settings.md is made of this class."""
+
+import os
+from decimal import Decimal
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from zuinig.core.errors import ConfigurationError
+
+
+def _default_data_dir() -> Path:
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "zuinig"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="ZUINIG_", extra="ignore", env_ignore_empty=True, frozen=True)
+
+    # Where
+    data_dir: Path = Field(
+        default_factory=_default_data_dir, description="Folder that holds everything: database, uploads, indexes, keys."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on. Beyond loopback, ZUINIG_PUBLIC_URL must be set.")
+    port: int = Field(8321, ge=1, le=65535, description="Port to listen on.")
+    public_url: str | None = Field(
+        None, description="Address under which people reach the service; needed to listen beyond loopback."
+    )
+    allow_plain_http: bool = Field(
+        False,
+        description="Accept a public URL without TLS on an address that is not loopback. Keys travel in the clear.",
+    )
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of an SQLite database. Unset: zuinig.db in the data directory."
+    )
+
+    # Look
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="ISO 4217 code in which costs are shown.")
+    language: Literal["en", "nl"] = Field("en", description="Language of the portal where the browser names neither.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Log level. No document or question text is logged at info and above."
+    )
+    log_format: Literal["console", "json"] = Field("console", description="How log lines are written.")
+
+    # Ingestion
+    max_upload_mb: int = Field(100, ge=1, description="Largest file accepted, in MB.")
+    max_files_per_upload: int = Field(500, ge=1, description="Most files in one upload request.")
+    max_body_mb: int = Field(1024, ge=1, description="Largest request body accepted for uploads and imports, in MB.")
+    parse_timeout_s: float = Field(60, gt=0, description="Longest time for reading one file, in seconds.")
+    parse_memory_mb: int = Field(2048, ge=256, description="Most memory for reading one file, in MB.")
+    max_text_chars: int = Field(20_000_000, ge=1000, description="Most characters of text taken from one file.")
+    passage_tokens: int = Field(180, ge=32, le=480, description="Size of a passage, in tokens of the embedder.")
+    passage_overlap_tokens: int = Field(
+        24, ge=0, le=200, description="Tokens that a passage repeats of the one before it, in whole sentences."
+    )
+    ingest_workers: int = Field(
+        2, ge=0, le=16, description="Files read at a time; 0 leaves the work to other processes."
+    )
+    lease_s: float = Field(
+        60, gt=1, description="Seconds without a sign of life after which a worker's file is taken over."
+    )
+    max_attempts: int = Field(3, ge=1, description="How often a file is tried whose worker died, before it fails.")
+
+    # Retrieval
+    embedder: str = Field(
+        "all-MiniLM-L6-v2-int8",
+        description="Shipped embedder, or any sentence-transformers model by name or path (extra `torch`).",
+    )
+    embed_threads: int = Field(
+        0, ge=0, description="Batches embedded at a time, one thread each; 0 means one per core but no more than four."
+    )
+    embed_batch: int = Field(8, ge=1, description="Texts in a batch.")
+    vector_store: str = Field("faiss", description="Vector index: `faiss`, or `exact` (NumPy, the reference).")
+    context_budget_tokens: int = Field(600, ge=50, description="Most tokens of document text sent to an LLM.")
+
+    # Memory
+    memory_similarity: float = Field(
+        0.92, ge=0, le=1, description="Cosine below which two differently worded questions are never the same."
+    )
+
+    # LLM
+    llm: str | None = Field(
+        None,
+        description="`openai:NAME` (or a compatible server, by ZUINIG_LLM_BASE_URL), `ollama:NAME`. Unset: quotes.",
+    )
+    llm_base_url: str | None = Field(None, description="Base URL of the LLM server.")
+    llm_api_key: SecretStr | None = Field(None, description="Key for the LLM server.")
+    llm_timeout_s: float = Field(60, gt=0, description="Longest wait for the LLM's next piece of answer, in seconds.")
+    llm_retries: int = Field(2, ge=0, description="How often a call is tried again after an error that may pass.")
+    llm_max_output_tokens: int = Field(400, ge=16, description="Longest answer asked of the LLM, in tokens.")
+    llm_context_window_tokens: int = Field(
+        8192, ge=512, description="Window of the model; prompt and reserved output never exceed it."
+    )
+    llm_price_prompt: Decimal = Field(
+        Decimal(0), ge=0, description="Price of a million prompt tokens, in ZUINIG_CURRENCY."
+    )
+    llm_price_completion: Decimal = Field(
+        Decimal(0), ge=0, description="Price of a million completion tokens, in ZUINIG_CURRENCY."
+    )
+    tokenizer: Literal["o200k_base", "cl100k_base"] = Field(
+        "o200k_base", description="Encoding that counts tokens; both are shipped."
+    )
+
+    # Service
+    request_threads: int = Field(16, ge=2, le=256, description="Requests worked on at a time; more wait their turn.")
+    session_hours: float = Field(12, gt=0, description="How long a portal session lasts, in hours.")
+
+    @cached_property
+    def url(self) -> str:
+        """SQLAlchemy URL of the database. Raises ConfigurationError for anything but SQLite."""
+        url = self.database_url or f"sqlite:///{self.data_dir / 'zuinig.db'}"
+        if not url.startswith("sqlite:///"):
+            raise ConfigurationError(
+                "ZUINIG_DATABASE_URL must begin with sqlite:///; other databases are not supported yet."
+            )
+        return url
+
+    @property
+    def files_dir(self) -> Path:
+        return self.data_dir / "files"
+
+    @property
+    def index_dir(self) -> Path:
+        return self.data_dir / "indexes"
+
+    @property
+    def base_url(self) -> str:
+        """Without a trailing slash."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
+
+    @property
+    def secure_cookies(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    def check_exposure(self) -> None:
+        """Refuse defaults that are safe on loopback only. Raises ConfigurationError."""
+        if is_loopback(self.host):
+            return
+        if not self.public_url:
+            raise ConfigurationError(
+                f"ZUINIG_HOST={self.host} listens beyond this machine. Set ZUINIG_PUBLIC_URL to the https:// address "
+                "under which people reach the service, so that cookies and host names can be checked against it."
+            )
+        parts = urlsplit(self.public_url)
+        if parts.scheme == "https" or is_loopback(parts.hostname or ""):
+            return
+        if not self.allow_plain_http:
+            raise ConfigurationError(
+                "ZUINIG_PUBLIC_URL is not https:// so that keys and answers would travel in the clear. Put a proxy "
+                "with TLS in front of the service, or set ZUINIG_ALLOW_PLAIN_HTTP=true on a network you trust."
+            )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load() -> Settings:
+    """Settings from the environment. Raises ConfigurationError with every variable that is wrong, and why."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"ZUINIG_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        raise ConfigurationError("Settings that cannot be used: " + "; ".join(lines)) from error
+
+
+def markdown() -> str:
+    """The table of docs/settings.md."""
+    rows = ["| variable | default | meaning |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        shown = (
+            ""
+            if field.is_required() or field.default_factory or field.default is None
+            else f"`{_plain(field.default)}`"
+        )
+        if name == "data_dir":
+            shown = "`~/.local/share/zuinig`"
+        rows.append(f"| `ZUINIG_{name.upper()}` | {shown or 'unset'} | {(field.description or '').replace('|', '/')} |")
+    return "\n".join(rows) + "\n"
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,255 @@
+"""The tables. SQL is the truth; every index is a copy of rows that stand here.
+
+Collection 1─n Document 1─n DocumentVersion 1─n Passage
+Memory 1─n Evidence n─1 Document         Conversation 1─n Answer 1─1 LedgerEntry, 1─n Feedback
+ApiKey, SignIn                           IndexChange: what an index must do to catch up with the rows
+"""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from zuinig.core.types import DocumentStatus, MemoryStatus
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_id(prefix: str) -> str:
+    """Unguessable, and sorts by the time it was made, so that a list can be paged by id."""
+    return f"{prefix}_{int(now().timestamp() * 1_000_000):014x}{secrets.token_hex(6)}"
+
+
+class UTCDateTime(sa.types.TypeDecorator[datetime]):
+    """SQLite keeps no zone: stored as UTC, and UTC when read."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: Any | None, dialect: sa.Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {datetime: UTCDateTime, dict[str, Any]: sa.JSON, list[Any]: sa.JSON}  # noqa: RUF012
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Collection(Base):
+    __tablename__ = "collections"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(200), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Document(Base):
+    __tablename__ = "documents"
+    __table_args__ = (
+        sa.Index("ix_documents_path", "collection_id", "path"),
+        sa.Index("ix_documents_sha256", "collection_id", "sha256"),
+    )
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("doc"))
+    collection_id: Mapped[int] = mapped_column(sa.ForeignKey("collections.id"))
+    path: Mapped[str] = mapped_column(sa.Text)  # as uploaded or synced, for identity and display; never opened
+    filename: Mapped[str] = mapped_column(sa.Text)
+    title: Mapped[str] = mapped_column(sa.Text)
+    sha256: Mapped[str] = mapped_column(sa.String(64))  # of the newest version
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+
+    collection: Mapped[Collection] = relationship(lazy="raise")
+    versions: Mapped[list["DocumentVersion"]] = relationship(
+        lazy="raise", back_populates="document", order_by="DocumentVersion.number"
+    )
+
+
+class DocumentVersion(Base):
+    """One upload of a document, and the job that reads it: status, progress and lease stand in the row."""
+
+    __tablename__ = "document_versions"
+    __table_args__ = (
+        sa.UniqueConstraint("document_id", "number"),
+        sa.Index("ix_document_versions_status", "status", "id"),
+        # At most one version answers: the swap retires the old one in the same transaction.
+        sa.Index("uq_document_versions_live", "document_id", unique=True, sqlite_where=sa.text("live = 1")),
+        {"sqlite_autoincrement": True},
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    document_id: Mapped[str] = mapped_column(sa.ForeignKey("documents.id", ondelete="CASCADE"), index=True)
+    number: Mapped[int]
+    filename: Mapped[str] = mapped_column(sa.Text)
+    sha256: Mapped[str] = mapped_column(sa.String(64))
+    bytes: Mapped[int]
+    media_type: Mapped[str | None]
+    embedder: Mapped[str | None]  # made the vectors of the passages
+    live: Mapped[bool] = mapped_column(default=False)
+    text: Mapped[str | None] = mapped_column(sa.Text, deferred=True)  # extracted; offsets of citations point into it
+    status: Mapped[DocumentStatus] = mapped_column(sa.String(16), default=DocumentStatus.QUEUED)
+    passages_total: Mapped[int] = mapped_column(default=0)
+    passages_done: Mapped[int] = mapped_column(default=0)
+    pages: Mapped[int | None]
+    error_code: Mapped[str | None]
+    error_reason: Mapped[str | None] = mapped_column(sa.Text)
+    attempts: Mapped[int] = mapped_column(default=0)
+    leased_by: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    ended_at: Mapped[datetime | None]
+
+    document: Mapped[Document] = relationship(lazy="raise", back_populates="versions")
+
+
+class Passage(Base):
+    __tablename__ = "passages"
+    __table_args__ = (sa.Index("ix_passages_embed_hash", "embed_hash"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(primary_key=True)  # the id in the indexes; never used again after deletion
+    version_id: Mapped[int] = mapped_column(sa.ForeignKey("document_versions.id", ondelete="CASCADE"), index=True)
+    ordinal: Mapped[int]
+    text: Mapped[str] = mapped_column(sa.Text)
+    context: Mapped[str] = mapped_column(sa.Text)
+    page: Mapped[int | None]
+    start: Mapped[int]
+    end: Mapped[int]
+    tokens: Mapped[int]
+    content_hash: Mapped[str] = mapped_column(sa.String(64))
+    embed_hash: Mapped[str] = mapped_column(sa.String(64))  # of embedder and embedded text: equal means equal vector
+    vector: Mapped[bytes] = mapped_column(deferred=True)  # float32, unit length
+
+
+class Memory(Base):
+    __tablename__ = "memories"
+    __table_args__ = (
+        sa.Index("ix_memories_key", "question_key"),
+        sa.Index("ix_memories_external", "external_id"),
+        {"sqlite_autoincrement": True},
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)  # the id in the index; never used again after deletion
+    external_id: Mapped[str | None]
+    question: Mapped[str] = mapped_column(sa.Text)
+    question_key: Mapped[str] = mapped_column(sa.String(64))
+    answer: Mapped[str] = mapped_column(sa.Text)
+    scope: Mapped[str] = mapped_column(default="")  # sorted collection ids the question was asked of; "" means all
+    status: Mapped[MemoryStatus] = mapped_column(sa.String(16), default=MemoryStatus.LIVE, index=True)
+    status_reason: Mapped[str | None] = mapped_column(sa.Text)
+    origin: Mapped[str] = mapped_column(sa.String(16))  # specialist, llm, import, human
+    verified_by: Mapped[str | None]
+    confidence: Mapped[float]
+    citations: Mapped[list[Any]] = mapped_column(default=list)
+    baseline_tokens: Mapped[int | None]
+    hits: Mapped[int] = mapped_column(default=0)
+    created_by: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now)
+    vector: Mapped[bytes] = mapped_column(deferred=True)  # float32, unit length
+    embedder: Mapped[str]
+
+
+class Evidence(Base):
+    """A passage that a memory's answer rests on. The memory lives while that version is live and holds that passage."""
+
+    __tablename__ = "evidence"
+    memory_id: Mapped[int] = mapped_column(sa.ForeignKey("memories.id", ondelete="CASCADE"), primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    # No foreign keys: when the document goes, the evidence stays and says what is missing.
+    document_id: Mapped[str] = mapped_column(index=True)
+    version_id: Mapped[int]
+    content_hash: Mapped[str] = mapped_column(sa.String(64))
+
+
+class Conversation(Base):
+    __tablename__ = "conversations"
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("conv"))
+    key_id: Mapped[str] = mapped_column(index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Answer(Base):
+    """A turn of a conversation: what was asked, and what was answered from where."""
+
+    __tablename__ = "answers"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(sa.ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
+    key_id: Mapped[str]
+    question: Mapped[str] = mapped_column(sa.Text)
+    standalone_question: Mapped[str] = mapped_column(sa.Text)
+    answer: Mapped[str] = mapped_column(sa.Text)
+    source: Mapped[str] = mapped_column(sa.String(16))
+    confidence: Mapped[float]
+    citations: Mapped[list[Any]]
+    memory_id: Mapped[int | None]  # the memory it was served from, or became
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class LedgerEntry(Base):
+    __tablename__ = "ledger"
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("led"))
+    answer_id: Mapped[str] = mapped_column(sa.ForeignKey("answers.id", ondelete="CASCADE"), unique=True)
+    key_id: Mapped[str]
+    source: Mapped[str] = mapped_column(sa.String(16))
+    scope: Mapped[str] = mapped_column(default="")
+    model: Mapped[str | None]
+    prompt_tokens: Mapped[int]
+    completion_tokens: Mapped[int]
+    baseline_tokens: Mapped[int]
+    cost_micros: Mapped[int]  # millionths of the configured currency: sums of integers stay exact
+    saved_cost_micros: Mapped[int]
+    timing_ms: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class Feedback(Base):
+    __tablename__ = "feedback"
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("fb"))
+    answer_id: Mapped[str] = mapped_column(sa.ForeignKey("answers.id", ondelete="CASCADE"), index=True)
+    key_id: Mapped[str]
+    verdict: Mapped[str] = mapped_column(sa.String(8))
+    correction: Mapped[str | None] = mapped_column(sa.Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class ApiKey(Base):
+    __tablename__ = "api_keys"
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("key"))
+    name: Mapped[str] = mapped_column(sa.Text)
+    key_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    scopes: Mapped[list[Any]]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    revoked_at: Mapped[datetime | None]
+
+
+class SignIn(Base):
+    """A sign-in link that was handed out: good once, until it expires."""
+
+    __tablename__ = "sign_ins"
+    token_hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    key_id: Mapped[str] = mapped_column(sa.ForeignKey("api_keys.id", ondelete="CASCADE"))
+    expires_at: Mapped[datetime]
+
+
+class IndexChange(Base):
+    """The log that an index follows. It is written in the transaction that changes the rows."""
+
+    __tablename__ = "index_changes"
+    __table_args__ = (sa.Index("ix_index_changes_follow", "index", "seq"), {"sqlite_autoincrement": True})
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    index: Mapped[str] = mapped_column(sa.String(16))  # "passages" or "memories"
+    item_id: Mapped[int]
+    added: Mapped[bool]
+
+
+# The full-text index stands in the same database and transaction as the rows; the migration makes it, not the metadata.
+FTS_TABLE = "passages_fts"

@@ -1,0 +1,149 @@
+"""The nouns that cross a folder's border. Frozen and small: rows of the database stay behind their own module."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class BlockKind(StrEnum):
+    HEADING = "heading"
+    TEXT = "text"
+    LIST_ITEM = "list_item"
+    TABLE = "table"  # text is one row a line, cells parted by " | ", the header row first
+    CODE = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One structural piece of a document, in reading order.
+
+    level: heading depth from 1, nesting depth from 0 for a list item, else 0. page: from 1, None without pages.
+    """
+
+    kind: BlockKind
+    text: str
+    level: int = 0
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a format reader found in a file: its blocks, and the title where the file itself names one."""
+
+    blocks: tuple[Block, ...]
+    title: str | None = None
+
+
+class DocumentStatus(StrEnum):
+    QUEUED = "queued"
+    PARSING = "parsing"
+    EMBEDDING = "embedding"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    RETIRED = "retired"  # a version that a newer one replaced; never the status of a document
+
+
+ENDED = frozenset({DocumentStatus.READY, DocumentStatus.FAILED, DocumentStatus.CANCELLED, DocumentStatus.RETIRED})
+
+
+class Source(StrEnum):
+    """The rung of the ladder that answered."""
+
+    MEMORY = "memory"
+    SPECIALIST = "specialist"
+    LLM = "llm"
+    NONE = "none"
+
+
+class MemoryStatus(StrEnum):
+    LIVE = "live"
+    STALE = "stale"  # a document it rests on changed or went
+    RETIRED = "retired"  # taken out of service by a person
+
+
+class Scope(StrEnum):
+    """What an API key may do. `admin` includes the others."""
+
+    READ = "read"
+    ASK = "ask"
+    UPLOAD = "upload"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: the API key (or the session that was opened with it) and what it may do."""
+
+    key_id: str
+    name: str
+    scopes: frozenset[Scope]
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that search found. start, end: character offsets into the extracted text of its document version."""
+
+    passage_id: int
+    document_id: str
+    version_id: int
+    version: int
+    title: str
+    filename: str
+    collection: str
+    text: str
+    context: str  # heading path and table header, above the text and not part of it
+    page: int | None
+    start: int
+    end: int
+    content_hash: str
+    score: float
+    similarity: float  # cosine of question and passage
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """The exact place an answer rests on. text[start:end] of the document version is the quote."""
+
+    document_id: str
+    version_id: int
+    title: str
+    version: int
+    page: int | None
+    start: int
+    end: int
+    quote: str
+    passage_id: int
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and money spent, and what plain RAG (the top five full passages) would have spent on the same question."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    baseline_tokens: int = 0
+    cost: float = 0.0
+    saved_cost: float = 0.0
+    model: str | None = None
+
+    @property
+    def saved_tokens(self) -> int:
+        return self.baseline_tokens - self.prompt_tokens - self.completion_tokens
+
+
+@dataclass(slots=True)
+class Timing:
+    """Milliseconds per stage, filled as the question climbs."""
+
+    stages: dict[str, float] = field(default_factory=dict)
+
+
+class ProgressReport(Protocol):
+    """Called with how many are done and how many there are in all."""
+
+    def __call__(self, done: int, total: int) -> None: ...
