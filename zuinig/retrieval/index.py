@@ -1,0 +1,232 @@
+"""A vector index that follows SQL.
+
+Whoever changes rows writes to `index_changes` in the same transaction; before each search the index reads the log up
+to the searcher's own snapshot. So several processes can write, a crash loses nothing, and a snapshot on disk only
+saves time at the start. Each snapshot is stamped; one that does not fit is set aside and made anew from the rows.
+"""
+
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+import numpy as np
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from zuinig.core.db import Database
+from zuinig.core.errors import IndexDamaged
+from zuinig.core.tables import DocumentVersion, IndexChange, Memory, Passage
+from zuinig.core.types import MemoryStatus
+from zuinig.retrieval.stores import Ids, Vectors, VectorStore
+
+Name = Literal["passages", "memories"]
+log = structlog.get_logger()
+
+_READ_AT_ONCE = 5_000
+_SQL_VARIABLES = 900
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a snapshot says of itself. generation: the last change of the log that it holds."""
+
+    file: str
+    sha256: str
+    store: str
+    embedder: str
+    dimension: int
+    generation: int
+    count: int
+
+
+class _Outdated(Exception):
+    """A sound snapshot of other settings."""
+
+
+def changed(session: Session, index: Name, ids: Sequence[int], *, added: bool) -> None:
+    """Tell the followers of the index; call it in the transaction that changes the rows."""
+    if ids:
+        session.execute(sa.insert(IndexChange), [{"index": index, "item_id": i, "added": added} for i in ids])
+
+
+class VectorIndex:
+    def __init__(
+        self, db: Database, name: Name, store: ModuleType, folder: Path, *, embedder: str, dimension: int
+    ) -> None:
+        self.name = name
+        self._db, self._module, self._folder = db, store, folder
+        self._embedder, self._dimension = embedder, dimension
+        self._lock = threading.Lock()
+        self._store: VectorStore = store.create(dimension)
+        self._generation = 0
+        self._saved = 0
+        self._load()
+
+    def search(self, session: Session, queries: Vectors, limit: int) -> tuple[Ids, Vectors, bool]:
+        """(m, k) ids and scores, best first, and whether they are of the session's own snapshot.
+
+        They are not when another thread has brought the index further than this session can see: search again then.
+        """
+        with self._lock:
+            wanted = self._follow(session)
+            ids, scores = self._store.search(queries, limit)
+            return ids, scores, self._generation == wanted
+
+    def __len__(self) -> int:
+        """As of the last search."""
+        return len(self._store)
+
+    def count(self) -> int:
+        """Brought up to date first."""
+        with self._db.read() as session, self._lock:
+            self._follow(session)
+            return len(self._store)
+
+    @property
+    def generation(self) -> int:
+        return self._generation
+
+    def _follow(self, session: Session) -> int:
+        """Apply the changes that the session can see; returns the last of them."""
+        changes = session.execute(
+            sa.select(IndexChange.seq, IndexChange.item_id, IndexChange.added)
+            .where(IndexChange.index == self.name, IndexChange.seq > self._generation)
+            .order_by(IndexChange.seq)
+        ).all()
+        if not changes:
+            last = session.scalar(sa.select(sa.func.max(IndexChange.seq)).where(IndexChange.index == self.name))
+            return last or 0
+        final = {c.item_id: c.added for c in changes}
+        self._store.remove([i for i, added in final.items() if not added])
+        self._add(session, [i for i, added in final.items() if added])
+        self._generation = changes[-1].seq
+        return self._generation
+
+    def _add(self, session: Session, ids: Sequence[int]) -> None:
+        table = Passage if self.name == "passages" else Memory
+        for i in range(0, len(ids), _SQL_VARIABLES):
+            self._put(session.execute(self._rows().where(table.id.in_(ids[i : i + _SQL_VARIABLES]))).all())
+
+    def _put(self, rows: Sequence[sa.Row[int, bytes]]) -> None:
+        if rows:
+            vectors = np.frombuffer(b"".join(r.vector for r in rows), np.float32).reshape(-1, self._dimension)
+            self._store.add(np.array([r.id for r in rows], np.int64), vectors)
+
+    def rebuild(self) -> None:
+        """Make it anew from the rows, and save it."""
+        with self._lock, self._db.read() as session:
+            self._store = self._module.create(self._dimension)
+            self._generation = self._last(session)
+            result = session.execute(self._rows().execution_options(yield_per=_READ_AT_ONCE))
+            for rows in result.partitions():
+                self._put(rows)
+        self.save()
+
+    def _rows(self) -> sa.Select[int, bytes]:
+        """What belongs in the index. Vectors of another embedder wait for `zuinig reindex`: they do not compare."""
+        if self.name == "passages":
+            live = sa.select(Passage.id, Passage.vector).join(DocumentVersion, Passage.version_id == DocumentVersion.id)
+            return live.where(DocumentVersion.live, DocumentVersion.embedder == self._embedder)
+        return sa.select(Memory.id, Memory.vector).where(
+            Memory.status == MemoryStatus.LIVE, Memory.embedder == self._embedder
+        )
+
+    def _last(self, session: Session) -> int:
+        return session.scalar(sa.select(sa.func.max(IndexChange.seq)).where(IndexChange.index == self.name)) or 0
+
+    # Snapshots
+
+    @property
+    def _stamp_path(self) -> Path:
+        return self._folder / f"{self.name}.json"
+
+    def save(self) -> None:
+        """Write a snapshot: whole file, flushed, under a new name; then the stamp that makes it count."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._lock:
+            if self._saved == self._generation and self._stamp_path.exists():
+                return
+            file = self._folder / f"{self.name}-{self._generation}-{os.getpid()}.index"
+            self._store.write(file)
+            stamp = Stamp(
+                file=file.name,
+                sha256=_sha256(file),
+                store=self._module.__name__,
+                embedder=self._embedder,
+                dimension=self._dimension,
+                generation=self._generation,
+                count=len(self._store),
+            )
+            self._saved = self._generation
+        _flush(file)
+        fresh = self._stamp_path.with_suffix(f".{os.getpid()}.new")
+        fresh.write_text(json.dumps(asdict(stamp)))
+        _flush(fresh)
+        fresh.replace(self._stamp_path)
+        _flush(self._folder)
+        for old in self._folder.glob(f"{self.name}-*.index"):
+            if old != file:
+                old.unlink(missing_ok=True)
+
+    def _load(self) -> None:
+        try:
+            stamp = self._read_stamp()
+            with self._db.read() as session:
+                if stamp.generation > self._last(session):
+                    raise IndexDamaged("the snapshot is newer than the database")
+                self._generation = self._saved = stamp.generation
+                self._follow(session)
+                rows = session.scalar(sa.select(sa.func.count()).select_from(self._rows().subquery()))
+                if rows != len(self._store):
+                    raise IndexDamaged(f"the index holds {len(self._store)} vectors, the database {rows}")
+        except (FileNotFoundError, _Outdated):
+            self.rebuild()
+        except IndexDamaged as error:
+            log.warning("index.damaged", index=self.name, reason=error.message, action="rebuilt from the database")
+            self._set_aside()
+            self.rebuild()
+
+    def _read_stamp(self) -> Stamp:
+        """Load the snapshot that the stamp names. Raises FileNotFoundError, _Outdated, IndexDamaged."""
+        try:
+            stamp = Stamp(**json.loads(self._stamp_path.read_text()))
+        except (ValueError, TypeError) as error:
+            raise IndexDamaged(f"the stamp cannot be read: {error}") from error
+        expected = (self._module.__name__, self._embedder, self._dimension)
+        if (stamp.store, stamp.embedder, stamp.dimension) != expected:
+            raise _Outdated
+        file = self._folder / Path(stamp.file).name
+        if not file.is_file() or _sha256(file) != stamp.sha256:
+            raise IndexDamaged(f"{stamp.file} is not the file that was saved")
+        self._store = self._module.read(file, self._dimension)
+        if len(self._store) != stamp.count:
+            raise IndexDamaged(f"{stamp.file} holds {len(self._store)} vectors, not {stamp.count}")
+        return stamp
+
+    def _set_aside(self) -> None:
+        aside = self._folder / f"damaged-{self.name}-{time.time_ns()}"
+        aside.mkdir(parents=True)
+        for file in [self._stamp_path, *self._folder.glob(f"{self.name}-*.index")]:
+            if file.exists():
+                file.rename(aside / file.name)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,100 @@
+"""Making indexes anew from the rows, after another embedder was chosen or whenever in doubt."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from zuinig.core.db import Database
+from zuinig.core.tables import DocumentVersion, Memory, Passage
+from zuinig.core.types import ProgressReport
+from zuinig.retrieval import lexical
+from zuinig.retrieval.embed import Embedder
+from zuinig.retrieval.index import VectorIndex, changed
+
+_BATCH = 256
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    embedded: int
+
+
+def waiting(db: Database, embedder: str) -> int:
+    """How many passages and memories have vectors of another embedder, and so are found by words alone."""
+    with db.read() as session:
+        passages = session.scalar(sa.select(sa.func.count()).select_from(_passages(embedder).subquery()))
+        memories = session.scalar(sa.select(sa.func.count()).select_from(Memory).where(Memory.embedder != embedder))
+    return (passages or 0) + (memories or 0)
+
+
+def _passages(embedder: str) -> sa.Select[int, int]:
+    return (
+        sa.select(Passage.id, Passage.version_id)
+        .join(DocumentVersion, DocumentVersion.id == Passage.version_id)
+        .where(DocumentVersion.live, DocumentVersion.embedder != embedder)
+    )
+
+
+def reindex(
+    db: Database, embedder: Embedder, indexes: Sequence[VectorIndex], *, progress: ProgressReport | None = None
+) -> Reindexed:
+    """Embed what another embedder made, a document at a time, then rebuild full text and vector indexes."""
+    total, done = waiting(db, embedder.id), 0
+    with db.read() as session:
+        versions = list(dict.fromkeys(row.version_id for row in session.execute(_passages(embedder.id))))
+        memories = session.scalars(sa.select(Memory.id).where(Memory.embedder != embedder.id)).all()
+    for version_id in versions:
+        done += _version(db, embedder, version_id)
+        if progress is not None:
+            progress(done, total)
+    for batch in _batches(memories):
+        with db.read() as session:
+            rows = session.execute(sa.select(Memory.id, Memory.question).where(Memory.id.in_(batch))).all()
+        vectors = embedder.embed([row.question for row in rows])
+        with db.write() as session:
+            for row, vector in zip(rows, vectors, strict=True):
+                values = {"vector": vector.tobytes(), "embedder": embedder.id}
+                session.execute(sa.update(Memory).where(Memory.id == row.id).values(values))
+            changed(session, "memories", batch, added=True)
+        done += len(batch)
+        if progress is not None:
+            progress(done, total)
+    with db.write() as session:
+        lexical.rebuild(session)
+    for index in indexes:
+        index.rebuild()
+    return Reindexed(done)
+
+
+def _version(db: Database, embedder: Embedder, version_id: int) -> int:
+    """All passages of a version in one transaction: its vectors are of the one model or of the other."""
+    with db.read() as session:
+        rows = session.execute(
+            sa.select(Passage.id, Passage.context, Passage.text).where(Passage.version_id == version_id)
+        ).all()
+    texts = [f"{row.context}\n{row.text}" if row.context else row.text for row in rows]
+    vectors = [v for batch in _batches(texts) for v in embedder.embed(batch)]
+    with db.write() as session:
+        version = session.get(DocumentVersion, version_id)
+        if version is None or not version.live:
+            return 0  # replaced or deleted meanwhile
+        _store(session, [row.id for row in rows], [v.tobytes() for v in vectors])
+        version.embedder = embedder.id
+    return len(rows)
+
+
+def _store(session: Session, ids: Sequence[int], vectors: Sequence[bytes]) -> None:
+    for passage_id, vector in zip(ids, vectors, strict=True):
+        # The old embed_hash would pass the new vector off as one of the old embedder.
+        values = {"vector": vector, "embed_hash": ""}
+        session.execute(sa.update(Passage).where(Passage.id == passage_id).values(values))
+    changed(session, "passages", ids, added=True)
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for at in range(0, len(items), _BATCH):
+        yield items[at : at + _BATCH]

@@ -1,0 +1,166 @@
+"""The one door to passages: hybrid search, words and meaning, over live document versions only."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from zuinig.core.db import Database
+from zuinig.core.errors import NotFound
+from zuinig.core.tables import Collection, Document, DocumentVersion, Passage
+from zuinig.core.types import Hit
+from zuinig.retrieval import lexical
+from zuinig.retrieval.embed import Embedder, Vectors
+from zuinig.retrieval.index import VectorIndex
+
+_CANDIDATES = 50
+_TRIES = 5
+
+
+class Search:
+    def __init__(self, db: Database, embedder: Embedder, index: VectorIndex) -> None:
+        self._db, self._embedder, self._index = db, embedder, index
+
+    def search(
+        self,
+        query: str,
+        limit: int,
+        *,
+        collections: Sequence[int] | None = None,
+        vector: Vectors | None = None,
+    ) -> list[Hit]:
+        """Best first. vector: (1, d), the query's own, where the caller has it already. collections: None for all."""
+        if vector is None:
+            vector = self._embedder.embed([query])
+        wanted = max(_CANDIDATES, limit)
+        for last in (*[False] * (_TRIES - 1), True):
+            with self._db.read() as session:
+                by_words = lexical.search(session, query, wanted, collections)
+                near, of_snapshot = self._nearest(session, vector, wanted, collections)
+                if of_snapshot or last:
+                    return self._rank(session, vector, by_words, near)[:limit]
+        raise AssertionError("unreachable")
+
+    def _nearest(
+        self, session: Session, vector: Vectors, wanted: int, collections: Sequence[int] | None
+    ) -> tuple[dict[int, float], bool]:
+        """Passage id -> cosine, and whether index and session agree. Widens until the filter leaves enough."""
+        limit = wanted
+        while True:
+            ids, scores, of_snapshot = self._index.search(session, vector, limit)
+            found = dict(zip(ids[0].tolist(), scores[0].tolist(), strict=True))
+            if collections is not None:
+                inside = _inside(session, list(found), collections)
+                kept = {i: s for i, s in found.items() if i in inside}
+            else:
+                kept = found
+            if len(kept) >= wanted or len(found) >= len(self._index):
+                return dict(list(kept.items())[:wanted]), of_snapshot
+            limit *= 8
+
+    def _rank(
+        self, session: Session, vector: Vectors, by_words: Mapping[int, float], near: Mapping[int, float]
+    ) -> list[Hit]:
+        rows = _rows(session, {*by_words, *near})
+        if not rows:
+            return []
+        cosine = {
+            r.id: near[r.id]
+            if r.id in near
+            else float(np.frombuffer(r.vector, np.float32) @ vector[0])
+            if len(r.vector) == vector.nbytes
+            else 0.0
+            for r in rows
+        }
+        scores = fuse([cosine[r.id] for r in rows], [by_words.get(r.id, 0.0) for r in rows])
+        ranked = sorted(zip(rows, scores, strict=True), key=lambda pair: (-pair[1], pair[0].id))
+        return [
+            Hit(
+                passage_id=r.id,
+                document_id=r.document_id,
+                version_id=r.version_id,
+                version=r.number,
+                title=r.title,
+                filename=r.filename,
+                collection=r.collection,
+                text=r.text,
+                context=r.context,
+                page=r.page,
+                start=r.start,
+                end=r.end,
+                content_hash=r.content_hash,
+                score=round(score, 4),
+                similarity=round(cosine[r.id], 4),
+            )
+            for r, score in ranked
+        ]
+
+    def collection_ids(self, names: Iterable[str] | None) -> list[int] | None:
+        """None stays None: all. Raises NotFound for a name that no collection has."""
+        if names is None:
+            return None
+        wanted = list(dict.fromkeys(names))
+        with self._db.read() as session:
+            rows = session.execute(sa.select(Collection.name, Collection.id).where(Collection.name.in_(wanted)))
+            found = {row.name: row.id for row in rows}
+        for name in wanted:
+            if name not in found:
+                raise NotFound(f"There is no collection named {name[:100]!r}.", param="collections")
+        return sorted(found.values())
+
+
+def fuse(cosines: Sequence[float], bm25: Sequence[float]) -> list[float]:
+    """Sum of z-normalised scores over the union of the candidates.
+
+    Reciprocal rank fusion throws away what the scores know: docs/benchmarks.md has both side by side.
+    """
+    return [a + b for a, b in zip(_z(cosines), _z(bm25), strict=True)]
+
+
+def _z(values: Sequence[float]) -> list[float]:
+    array = np.asarray(values, np.float64)
+    spread = float(array.std())
+    result: list[float] = ((array - array.mean()) / spread).tolist() if spread > 1e-9 else [0.0] * len(values)
+    return result
+
+
+def _inside(session: Session, ids: Sequence[int], collections: Sequence[int]) -> set[int]:
+    inside: set[int] = set()
+    for i in range(0, len(ids), 900):
+        inside.update(
+            session.scalars(
+                sa.select(Passage.id)
+                .join(DocumentVersion, Passage.version_id == DocumentVersion.id)
+                .join(Document, DocumentVersion.document_id == Document.id)
+                .where(Passage.id.in_(ids[i : i + 900]), Document.collection_id.in_(collections))
+            )
+        )
+    return inside
+
+
+def _rows(session: Session, ids: set[int]) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+    """What a reader may see of these passages: of live versions only, whatever an index still holds."""
+    return session.execute(
+        sa.select(
+            Passage.id,
+            Passage.version_id,
+            Passage.text,
+            Passage.context,
+            Passage.page,
+            Passage.start,
+            Passage.end,
+            Passage.content_hash,
+            Passage.vector,
+            DocumentVersion.number,
+            DocumentVersion.filename,
+            DocumentVersion.document_id,
+            Document.title,
+            Collection.name.label("collection"),
+        )
+        .join(DocumentVersion, Passage.version_id == DocumentVersion.id)
+        .join(Document, DocumentVersion.document_id == Document.id)
+        .join(Collection, Document.collection_id == Collection.id)
+        .where(Passage.id.in_(ids), DocumentVersion.live)
+    ).all()
