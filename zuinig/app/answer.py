@@ -1,0 +1,380 @@
+"""One question climbs the ladder: recall, search, read, ask, remember, record."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+import structlog
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langchain_core.messages.ai import UsageMetadata
+from sqlalchemy.orm import Session
+
+from zuinig.app import prompt, wording
+from zuinig.app.ledger import Ledger
+from zuinig.app.llm._call import stream_text
+from zuinig.core.db import Database
+from zuinig.core.errors import LLMFailed, NotFound
+from zuinig.core.settings import Settings
+from zuinig.core.tables import Answer, Conversation, Memory, new_id
+from zuinig.core.tokens import Tokens
+from zuinig.core.types import Citation, Hit, Principal, Source, Usage
+from zuinig.memory.conversation import standalone
+from zuinig.memory.recall import Recall, Remembered, scope_key
+from zuinig.memory.remember import NewMemory, remember
+from zuinig.retrieval import sentences as sentence_scores
+from zuinig.retrieval.embed import Embedder, Vectors
+from zuinig.retrieval.pack import Packed, baseline, pack
+from zuinig.retrieval.read import cite, read
+from zuinig.retrieval.search import Search
+from zuinig.retrieval.sentences import Sentence
+
+log = structlog.get_logger()
+
+_PASSAGES_READ = 10
+# An LLM may make something of passages that the quoting reader is not sure of; below this nothing is near.
+_LLM_ANSWERS_FROM = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    question: str
+    conversation_id: str | None = None
+    collections: Sequence[str] | None = None
+    memory: Literal["use", "skip", "only"] = "use"
+    llm: Literal["allow", "never"] = "allow"
+    # The standalone question of the turn before, where the caller keeps the conversation itself.
+    previous: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of the answer, as it comes."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServedMemory:
+    id: str
+    question: str
+    verified_by: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    answer_id: str
+    conversation_id: str
+    question: str
+    standalone_question: str
+    answer: str
+    source: Source
+    confidence: float
+    citations: Sequence[Citation]
+    memory: ServedMemory | None
+    usage: Usage
+    timing_ms: dict[str, float]
+
+
+@dataclass(slots=True)
+class _Climb:
+    """What is known of one question so far."""
+
+    ask: Ask
+    principal: Principal
+    collections: list[int] | None
+    conversation_id: str
+    standalone: str
+    depends: bool
+    answer: str = ""
+    source: Source = Source.NONE
+    confidence: float = 0.0
+    citations: Sequence[Citation] = ()
+    served: Remembered | None = None
+    vector: Vectors | None = None
+    hits: Sequence[Hit] = ()
+    ranked: Sequence[Sentence] = ()
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    model: str | None = None
+    remembers: bool = True
+    timing: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.timing[name] = round((time.perf_counter() - begun) * 1000, 2)
+
+
+class Answers:
+    def __init__(
+        self,
+        db: Database,
+        search: Search,
+        recall: Recall,
+        embedder: Embedder,
+        tokens: Tokens,
+        ledger: Ledger,
+        settings: Settings,
+        llm: BaseChatModel | None,
+    ) -> None:
+        self._db, self._search, self._recall, self._embedder = db, search, recall, embedder
+        self._tokens, self._ledger, self._settings, self._llm = tokens, ledger, settings, llm
+
+    def ask(self, ask: Ask, principal: Principal) -> Answered:
+        """Raises NotFound for a conversation or collection that is not there, LLMFailed."""
+        for event in self.steps(ask, principal):
+            if isinstance(event, Answered):
+                return event
+        raise AssertionError("the ladder ends with an answer")
+
+    def steps(self, ask: Ask, principal: Principal) -> Iterator[Delta | Answered]:
+        """The answer as it comes, then the whole of it, last and once."""
+        begun = time.perf_counter()
+        climb = self._begin(ask, principal)
+        with climb.stage("memory"):
+            self._recall_into(climb)
+        if climb.served is None and ask.memory != "only":
+            self._retrieve(climb)
+            yield from self._answer(climb)
+        if climb.source == Source.NONE:
+            climb.answer = wording.not_covered(ask.question)
+        if climb.source != Source.LLM:
+            yield Delta(climb.answer)
+        usage = self._usage(climb)
+        climb.timing["total"] = round((time.perf_counter() - begun) * 1000, 2)
+        yield self._record(climb, usage)
+
+    # The rungs
+
+    def _begin(self, ask: Ask, principal: Principal) -> _Climb:
+        collections = self._search.collection_ids(ask.collections)
+        previous = ask.previous
+        conversation_id = ask.conversation_id or new_id("conv")
+        if ask.conversation_id is not None:
+            with self._db.read() as session:
+                previous = _previous(session, ask.conversation_id, principal)
+        turn = standalone(ask.question, previous)
+        return _Climb(ask, principal, collections, conversation_id, turn.question, turn.depends)
+
+    def _recall_into(self, climb: _Climb) -> None:
+        if climb.ask.memory == "skip" or climb.depends:
+            return
+        found = self._recall.find(climb.standalone, climb.collections)
+        climb.vector = found.vector
+        if found.hit is not None:
+            climb.served = found.hit
+            climb.answer, climb.source, climb.confidence = found.hit.answer, Source.MEMORY, found.probability
+            climb.citations = [Citation(**c) for c in found.hit.citations]
+
+    def _retrieve(self, climb: _Climb) -> None:
+        with climb.stage("search"):
+            if climb.vector is None:
+                climb.vector = self._embedder.embed([climb.standalone])
+            climb.hits = self._search.search(
+                climb.standalone, _PASSAGES_READ, collections=climb.collections, vector=climb.vector
+            )
+        with climb.stage("read"):
+            climb.ranked = sentence_scores.score(climb.standalone, climb.vector, climb.hits, self._embedder)
+
+    def _answer(self, climb: _Climb) -> Iterator[Delta]:
+        reading = read(climb.standalone, climb.ranked, climb.hits)
+        if self._llm is not None and climb.ask.llm == "allow":
+            if reading.confidence < _LLM_ANSWERS_FROM:
+                climb.confidence = 1 - reading.confidence
+                return
+            try:
+                with climb.stage("llm"):
+                    yield from self._ask_llm(climb, self._llm)
+                return
+            except LLMFailed as error:
+                log.warning("llm.failed", reason=error.message)
+                if climb.answer or not reading.quotes:
+                    raise
+                # Better a quote than an error; but the LLM may do better next time, so it is not kept.
+                climb.remembers = False
+        if not reading.quotes:
+            climb.confidence = 1 - reading.confidence
+            return
+        climb.source, climb.confidence = Source.SPECIALIST, reading.confidence
+        climb.citations = [cite(s) for s in reading.quotes]
+        climb.answer = wording.quotes(climb.ask.question, reading.quotes)
+
+    def _ask_llm(self, climb: _Climb, llm: BaseChatModel) -> Iterator[Delta]:
+        settings = self._settings
+        room = prompt.room_for_context(
+            self._tokens,
+            climb.standalone,
+            budget=settings.context_budget_tokens,
+            window=settings.llm_context_window_tokens,
+            output=settings.llm_max_output_tokens,
+        )
+        packed = pack(climb.ranked, self._tokens, room)
+        climb.model = settings.llm
+        text = ""
+        usage: UsageMetadata | None = None
+        for piece, usage in stream_text(llm, _messages(packed, climb.standalone), settings.llm_retries):  # noqa: B007
+            text += piece
+            # Held back while it may still turn out to be the mark for "not covered".
+            if not prompt.NOT_COVERED.startswith(
+                text.strip()[: len(prompt.NOT_COVERED)]
+            ) and not text.strip().startswith(prompt.NOT_COVERED):
+                yield Delta(text[len(climb.answer) :])
+                climb.answer = text
+        # What the provider says counts; a server that says nothing is counted for.
+        climb.prompt_tokens = usage["input_tokens"] if usage else self._prompt_tokens(packed, climb)
+        climb.completion_tokens = usage["output_tokens"] if usage else self._tokens.count(text)
+        if text.strip().startswith(prompt.NOT_COVERED) or not text.strip():
+            climb.source, climb.answer, climb.confidence = Source.NONE, "", 0.5
+            return
+        if not climb.answer:
+            yield Delta(text)
+        checked = prompt.check(text, packed)
+        climb.source, climb.answer, climb.citations = Source.LLM, checked.text, checked.citations
+        sound = len(checked.citations) / max(1, len(checked.citations) + checked.dropped)
+        climb.confidence = round(sound, 3)
+        # An answer whose citations do not hold is shown, but never handed to the next person.
+        climb.remembers = bool(checked.citations) and not checked.dropped
+
+    def _prompt_tokens(self, packed: Packed, climb: _Climb) -> int:
+        return prompt.prompt_tokens(self._tokens, packed.context, climb.standalone)
+
+    # The books
+
+    def _usage(self, climb: _Climb) -> Usage:
+        answer_tokens = self._tokens.count(climb.answer)
+        if climb.served is not None and climb.served.baseline_tokens is not None:
+            prompt_of_baseline = climb.served.baseline_tokens - answer_tokens
+        else:
+            prompt_of_baseline = self._baseline(climb)
+        return self._ledger.usage(
+            prompt=climb.prompt_tokens,
+            completion=climb.completion_tokens,
+            baseline_prompt=prompt_of_baseline,
+            baseline_completion=answer_tokens,
+            model=climb.model,
+        )
+
+    def _baseline(self, climb: _Climb) -> int:
+        """Prompt tokens of plain RAG. A memory that people wrote is measured the first time it is served."""
+        hits = climb.hits
+        if climb.served is not None or climb.ask.memory == "only":
+            with climb.stage("baseline"):
+                hits = self._search.search(
+                    climb.standalone, _PASSAGES_READ, collections=climb.collections, vector=climb.vector
+                )
+        return prompt.prompt_tokens(self._tokens, baseline(hits), climb.standalone)
+
+    def _record(self, climb: _Climb, usage: Usage) -> Answered:
+        answer_id = new_id("ans")
+        scope = scope_key(climb.collections)
+        with self._db.write() as session:
+            if session.get(Conversation, climb.conversation_id) is None:
+                session.add(Conversation(id=climb.conversation_id, key_id=climb.principal.key_id))
+                session.flush()
+            memory_id = self._remember(session, climb, usage, scope)
+            session.add(
+                Answer(
+                    id=answer_id,
+                    conversation_id=climb.conversation_id,
+                    key_id=climb.principal.key_id,
+                    question=climb.ask.question,
+                    standalone_question=climb.standalone,
+                    answer=climb.answer,
+                    source=climb.source,
+                    confidence=climb.confidence,
+                    citations=[asdict(c) for c in climb.citations],
+                    memory_id=memory_id,
+                )
+            )
+            session.flush()
+            self._ledger.write(
+                session,
+                answer_id=answer_id,
+                key_id=climb.principal.key_id,
+                source=climb.source,
+                scope=scope,
+                usage=usage,
+                timing_ms=climb.timing,
+            )
+        served = climb.served
+        return Answered(
+            answer_id=answer_id,
+            conversation_id=climb.conversation_id,
+            question=climb.ask.question,
+            standalone_question=climb.standalone,
+            answer=climb.answer,
+            source=climb.source,
+            confidence=round(climb.confidence, 4),
+            citations=climb.citations,
+            memory=ServedMemory(served.public_id, served.question, served.verified_by, served.created_at)
+            if served is not None
+            else None,
+            usage=usage,
+            timing_ms=climb.timing,
+        )
+
+    def _remember(self, session: Session, climb: _Climb, usage: Usage, scope: str) -> int | None:
+        """The memory that was served, or that the answer became."""
+        if climb.served is not None:
+            session.execute(
+                sa.update(Memory)
+                .where(Memory.id == climb.served.id)
+                .values(hits=Memory.hits + 1, baseline_tokens=usage.baseline_tokens)
+            )
+            return climb.served.id
+        wanted = climb.remembers and climb.ask.memory == "use" and not climb.depends
+        if climb.source not in (Source.SPECIALIST, Source.LLM) or not wanted or climb.vector is None:
+            return None
+        return remember(
+            session,
+            NewMemory(
+                question=climb.standalone,
+                answer=climb.answer,
+                scope=scope,
+                origin=climb.source,
+                confidence=climb.confidence,
+                citations=climb.citations,
+                baseline_tokens=usage.baseline_tokens,
+                created_by=climb.principal.key_id,
+                vector=climb.vector,
+                embedder=self._embedder.id,
+            ),
+        )
+
+
+def _previous(session: Session, conversation_id: str, principal: Principal) -> str | None:
+    """The standalone question of the last turn. Raises NotFound for a conversation that is not the asker's."""
+    conversation = session.get(Conversation, conversation_id)
+    if conversation is None or conversation.key_id != principal.key_id:
+        raise NotFound(
+            "There is no such conversation; leave conversation_id out to begin one.", param="conversation_id"
+        )
+    return session.scalar(
+        sa.select(Answer.standalone_question)
+        .where(Answer.conversation_id == conversation_id)
+        .order_by(Answer.id.desc())
+        .limit(1)
+    )
+
+
+def _messages(packed: Packed, question: str) -> list[BaseMessage]:
+    return [SystemMessage(prompt.SYSTEM), HumanMessage(prompt.user_message(packed.context, question))]
+
+
+def _may_be_not_covered(text: str) -> bool:
+    begun = text.strip()[: len(prompt.NOT_COVERED)]
+    return prompt.NOT_COVERED.startswith(begun)
+
+
+def to_dict(answered: Answered) -> dict[str, Any]:
+    """As plain data, for clients on the command line."""
+    return {**asdict(answered), "source": str(answered.source)}

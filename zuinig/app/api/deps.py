@@ -1,0 +1,58 @@
+"""What routes ask for: the services, and who asks."""
+
+from collections.abc import Callable
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+
+from zuinig.app.auth import require
+from zuinig.app.services import Services
+from zuinig.core.errors import Forbidden, Unauthenticated
+from zuinig.core.types import Principal, Scope
+
+SESSION_COOKIE = "zuinig_session"
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+def who(request: Request, services: Annotated[Services, Depends(services)]) -> Principal:
+    """The key's owner, or the portal session's. Raises Unauthenticated, Forbidden."""
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key.strip():
+        return services.auth.of_key(key.strip())
+    if cookie := request.cookies.get(SESSION_COOKIE):
+        if request.method not in _SAFE:
+            check_same_origin(request)
+        return services.auth.of_session(cookie)
+    raise Unauthenticated("No API key was sent; send `Authorization: Bearer` with one.")
+
+
+def check_same_origin(request: Request) -> None:
+    """A browser sends the cookie along with whatever page asks: only the portal's own pages may. Raises Forbidden."""
+    origin = request.headers.get("origin")
+    if origin is not None:
+        same = urlsplit(origin).netloc == request.headers.get("host")
+    else:
+        same = request.headers.get("sec-fetch-site") in ("same-origin", "none")
+    if not same:
+        raise Forbidden("This request came from another site.", code="cross_origin")
+
+
+def needs(scope: Scope) -> Callable[[Principal], Principal]:
+    def check(principal: Annotated[Principal, Depends(who)]) -> Principal:
+        require(principal, scope)
+        return principal
+
+    return check
+
+
+Served = Annotated[Services, Depends(services)]
+Reader = Annotated[Principal, Depends(needs(Scope.READ))]
+Asker = Annotated[Principal, Depends(needs(Scope.ASK))]
+Uploader = Annotated[Principal, Depends(needs(Scope.UPLOAD))]
+Admin = Annotated[Principal, Depends(needs(Scope.ADMIN))]

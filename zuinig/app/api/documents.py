@@ -1,0 +1,205 @@
+"""Documents: upload, progress, replace, cancel, try again, delete."""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import anyio
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from zuinig.app.api import sse
+from zuinig.app.api.deps import Reader, Served, Uploader
+from zuinig.app.api.schemas import DocumentOut, Limit, Name, Page, document_out, page
+from zuinig.core.errors import BadRequest, NotFound, TooLarge, Unprocessable, ZuinigError
+from zuinig.core.settings import Settings
+from zuinig.core.types import ENDED
+from zuinig.ingestion import queue
+from zuinig.ingestion.files import clean_path
+from zuinig.ingestion.upload import DEFAULT_COLLECTION, Outcome
+
+_POLL_S = 0.2
+_LONGEST_STREAM_S = 3600
+
+
+class AcceptedOut(BaseModel):
+    id: str
+    filename: str
+    version: int
+    outcome: Outcome
+
+
+class RejectedOut(BaseModel):
+    filename: str
+    code: str
+    reason: str
+
+
+class UploadOut(BaseModel):
+    accepted: list[AcceptedOut]
+    rejected: list[RejectedOut]
+
+
+class PassageOut(BaseModel):
+    """start, end: character offsets in the document's extracted text."""
+
+    id: str
+    ordinal: int
+    text: str
+    context: str
+    page: int | None
+    start: int
+    end: int
+    tokens: int
+
+
+def router(settings: Settings) -> APIRouter:
+    routes = APIRouter(prefix="/v1/documents", tags=["documents"])
+    large = settings.max_body_mb * 1_000_000
+
+    @routes.post("", status_code=202, max_body_size=large)
+    def upload(
+        served: Served,
+        _: Uploader,
+        files: Annotated[list[UploadFile], File(description="One or more files.")],
+        collection: Annotated[Name, Form()] = DEFAULT_COLLECTION,
+        paths: Annotated[list[str] | None, Form(description="Relative paths, one per file, for a folder.")] = None,
+    ) -> UploadOut:
+        """Accepted files are safe on disk. The same bytes again add nothing; the same path is the next version."""
+        if len(files) > settings.max_files_per_upload:
+            raise TooLarge(
+                f"At most {settings.max_files_per_upload} files go into one upload; send the rest in another."
+            )
+        if paths is not None and len(paths) != len(files):
+            raise Unprocessable("paths: as many as there are files, or none.", param="paths")
+        names = paths or [f.filename or "unnamed" for f in files]
+        out = UploadOut(accepted=[], rejected=[])
+        for file, name in zip(files, names, strict=True):
+            shown = clean_path(name)
+            try:
+                accepted = served.uploads.accept(name, file.file, collection)
+            except ZuinigError as error:
+                out.rejected.append(RejectedOut(filename=shown, code=error.code, reason=error.message))
+            else:
+                out.accepted.append(
+                    AcceptedOut(
+                        id=accepted.document_id, filename=shown, version=accepted.version, outcome=accepted.outcome
+                    )
+                )
+        served.wake()
+        return out
+
+    @routes.put("/{document_id}", status_code=202, max_body_size=large)
+    def replace(document_id: str, served: Served, _: Uploader, files: Annotated[list[UploadFile], File()]) -> UploadOut:
+        """The next version. The one before answers until this one is complete."""
+        if len(files) != 1:
+            raise BadRequest("Send exactly one file in `files`.", param="files")
+        name = files[0].filename or "unnamed"
+        accepted = served.uploads.accept(name, files[0].file, DEFAULT_COLLECTION, document_id=document_id)
+        served.wake()
+        done = AcceptedOut(
+            id=document_id, filename=clean_path(name), version=accepted.version, outcome=accepted.outcome
+        )
+        return UploadOut(accepted=[done], rejected=[])
+
+    _reading(routes)
+    _changing(routes)
+    return routes
+
+
+def _reading(routes: APIRouter) -> None:
+    @routes.get("")
+    def list_documents(
+        served: Served,
+        _: Reader,
+        limit: Annotated[Limit, Query()] = 20,
+        after: str | None = None,
+        collection: str | None = None,
+        status: str | None = None,
+    ) -> Page[DocumentOut]:
+        views, more = served.documents.page(limit=limit, after=after, collection=collection, status=status)
+        return Page[DocumentOut](**page([document_out(v) for v in views], more))
+
+    @routes.get("/{document_id}")
+    def get(document_id: str, served: Served, _: Reader) -> DocumentOut:
+        return document_out(served.documents.get(document_id))
+
+    @routes.get("/{document_id}/content")
+    def content(document_id: str, served: Served, _: Reader) -> FileResponse:
+        """The original file, always as a download: what people upload is never shown as a page of this site."""
+        found = served.documents.content(document_id)
+        return FileResponse(
+            found.path,
+            media_type="application/octet-stream",
+            headers={"content-disposition": f"attachment; filename*=UTF-8''{quote(found.filename, safe='')}"},
+        )
+
+    @routes.get("/{document_id}/passages")
+    def passages(
+        document_id: str,
+        served: Served,
+        _: Reader,
+        limit: Annotated[Limit, Query()] = 100,
+        after: Annotated[int, Query(description="Ordinal of the last passage seen.", ge=-1)] = -1,
+    ) -> Page[PassageOut]:
+        """In the order of the document."""
+        rows, more = served.documents.passages(document_id, limit=limit, after=after)
+        data = [
+            PassageOut(
+                id=str(p.id),
+                ordinal=p.ordinal,
+                text=p.text,
+                context=p.context,
+                page=p.page,
+                start=p.start,
+                end=p.end,
+                tokens=p.tokens,
+            )
+            for p in rows
+        ]
+        return Page[PassageOut](**page(data, more))
+
+    @routes.get("/{document_id}/events", responses=sse.SCHEMA, response_class=StreamingResponse)
+    def events(document_id: str, served: Served, _: Reader) -> StreamingResponse:
+        """`progress` events while the document is worked on, then one `done`, or one `error` when it is deleted."""
+        first = served.documents.get(document_id)
+
+        async def follow() -> AsyncIterator[str]:
+            view, shown, until = first, "", time.monotonic() + _LONGEST_STREAM_S
+            while time.monotonic() < until:
+                data: dict[str, Any] = document_out(view).model_dump(mode="json")
+                if view.status in ENDED:
+                    yield sse.event("done", data)
+                    return
+                text = sse.event("progress", data)
+                # A comment keeps proxies from closing a quiet stream, and finds out whether anyone still listens.
+                yield text if text != shown else ": waiting\n\n"
+                shown = text
+                await anyio.sleep(_POLL_S)
+                view = await run_in_threadpool(served.documents.get, document_id)
+            raise NotFound("This stream lasted an hour; open it again.", code="stream_ended")
+
+        return sse.stream(follow())
+
+
+def _changing(routes: APIRouter) -> None:
+    @routes.delete("/{document_id}", status_code=204)
+    def delete(document_id: str, served: Served, _: Uploader) -> None:
+        """Gone from search, index and memory when this returns."""
+        served.uploads.delete(document_id)
+
+    @routes.post("/{document_id}/cancel")
+    def cancel(document_id: str, served: Served, _: Uploader) -> DocumentOut:
+        with served.db.write() as session:
+            queue.cancel(session, document_id)
+        return document_out(served.documents.get(document_id))
+
+    @routes.post("/{document_id}/retry", status_code=202)
+    def retry(document_id: str, served: Served, _: Uploader) -> DocumentOut:
+        with served.db.write() as session:
+            queue.retry(session, document_id)
+        served.wake()
+        return document_out(served.documents.get(document_id))

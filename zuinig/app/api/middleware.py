@@ -1,0 +1,77 @@
+"""Around every request: an id, the host check, security headers, a log line and a measurement."""
+
+import re
+import time
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from zuinig.app.api.errors import problem
+from zuinig.app.metrics import Metrics
+from zuinig.core.settings import Settings, is_loopback
+
+log = structlog.get_logger()
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SECURITY = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class Around:
+    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+        self._public = (urlsplit(settings.public_url).hostname or "") if settings.public_url else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        sent = request.headers.get("x-request-id", "")
+        request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
+        request.state.request_id = request_id
+        begun, status = time.perf_counter(), 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                for name, value in _SECURITY.items():
+                    headers.setdefault(name, value)
+                if not request.url.path.startswith("/portal/static/"):
+                    headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            if self._is_ours(request.url.hostname or ""):
+                await self._app(scope, receive, send_with_headers)
+            else:
+                refused = problem(
+                    421, "This service is not known under that host name; see ZUINIG_PUBLIC_URL.", code="unknown_host"
+                )
+                await refused(scope, receive, send_with_headers)
+        finally:
+            seconds = time.perf_counter() - begun
+            route = getattr(scope.get("route"), "path", "unknown")
+            self._metrics.request(request.method, route, status, seconds)
+            log.info("request", method=request.method, route=route, status=status, ms=round(seconds * 1000, 1))
+
+    def _is_ours(self, host: str) -> bool:
+        """A page of another site whose name was pointed at this address (DNS rebinding) still sends its own name."""
+        return is_loopback(host) or host == self._public

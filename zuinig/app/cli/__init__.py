@@ -1,0 +1,23 @@
+"""The command line. Each command's work is done by the same services that answer over HTTP."""
+
+import sys
+
+import typer
+
+from zuinig.app.cli import asking, ingesting, keys, memory, running
+from zuinig.core.errors import ZuinigError
+
+app = typer.Typer(name="zuinig", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+running.register(app)
+ingesting.register(app)
+asking.register(app)
+app.add_typer(memory.app, name="memory")
+app.add_typer(keys.app, name="keys")
+
+
+def main() -> None:
+    try:
+        app()
+    except ZuinigError as error:
+        sys.stderr.write(f"zuinig: {error.message}\n")
+        raise SystemExit(2) from error

@@ -1,0 +1,53 @@
+"""keys: make, list and revoke API keys; a new sign-in link."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from zuinig.app.cli._shared import out, services
+from zuinig.core.types import Scope
+
+app = typer.Typer(no_args_is_help=True, help="API keys and sign-in links.")
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="Whose key, or what for.")],
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="May be given several times; read and ask if left out.")
+    ] = None,
+) -> None:
+    """Make a key. It is shown once."""
+    with services() as built:
+        info, key = built.auth.create_key(name, scope or [Scope.READ, Scope.ASK])
+    out.print(f"{info.id} ({', '.join(info.scopes)})", highlight=False)
+    out.print(key, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command("list")
+def list_keys() -> None:
+    """All keys; never the keys themselves."""
+    table = Table("id", "name", "scopes", "made", "revoked", box=None, pad_edge=False)
+    with services() as built:
+        for k in built.auth.all_keys():
+            revoked = f"{k.revoked_at:%Y-%m-%d}" if k.revoked_at else ""
+            table.add_row(k.id, k.name, ", ".join(k.scopes), f"{k.created_at:%Y-%m-%d}", revoked)
+    out.print(table)
+
+
+@app.command()
+def revoke(key_id: str) -> None:
+    """End a key and every session that was opened with it, at once."""
+    with services() as built:
+        built.auth.revoke(key_id)
+    out.print(f"{key_id} is revoked.", highlight=False)
+
+
+@app.command("sign-in")
+def sign_in(
+    key_id: Annotated[str | None, typer.Argument(help="Whose rights; the admin's where left out.")] = None,
+) -> None:
+    """A new sign-in link for the portal, good once within a day."""
+    with services() as built:
+        out.print(built.auth.sign_in_link(key_id), markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,195 @@
+"""Documents as a reader sees them: one state each, out of the version that answers and the one on its way."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session, undefer
+
+from zuinig.core.db import Database
+from zuinig.core.errors import NotFound
+from zuinig.core.tables import Collection, Document, DocumentVersion, Passage
+from zuinig.core.types import DocumentStatus
+from zuinig.ingestion.files import Files
+from zuinig.ingestion.upload import content_path
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentError:
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """version: the one that answers, else the newest. status, error, progress: of the newest that was not cancelled."""
+
+    id: str
+    filename: str
+    path: str
+    title: str
+    collection: str
+    version: int
+    status: DocumentStatus
+    error: DocumentError | None
+    searchable: bool
+    bytes: int
+    media_type: str | None
+    pages: int | None
+    passages: int
+    progress: int  # percent of the work at hand
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    path: Path
+    filename: str
+    media_type: str | None
+
+
+class Documents:
+    def __init__(self, db: Database, files: Files) -> None:
+        self._db, self._files = db, files
+
+    def get(self, document_id: str) -> DocumentView:
+        """Raises NotFound."""
+        with self._db.read() as session:
+            row = session.execute(_rows().where(Document.id == document_id)).first()
+            if row is None:
+                raise NotFound("There is no such document; it may have been deleted.")
+            return _views(session, [row])[0]
+
+    def page(
+        self, *, limit: int, after: str | None = None, collection: str | None = None, status: str | None = None
+    ) -> tuple[list[DocumentView], bool]:
+        """Newest first, and whether there are more."""
+        query = _rows().order_by(Document.id.desc()).limit(limit + 1)
+        if after is not None:
+            query = query.where(Document.id < after)
+        if collection is not None:
+            query = query.where(Collection.name == collection)
+        with self._db.read() as session:
+            if status is None:
+                rows = session.execute(query).all()
+                return _views(session, rows[:limit]), len(rows) > limit
+            # The state of a document is worked out from its versions; walk the pages until enough fit.
+            found: list[DocumentView] = []
+            while len(found) <= limit:
+                rows = session.execute(query).all()
+                found += [v for v in _views(session, rows) if v.status == status]
+                if len(rows) <= limit:
+                    break
+                query = query.where(Document.id < rows[-1].Document.id)
+            return found[:limit], len(found) > limit
+
+    def counts(self) -> dict[str, int]:
+        """Versions by state, for metrics and the portal's header."""
+        with self._db.read() as session:
+            rows = session.execute(sa.select(DocumentVersion.status, sa.func.count()).group_by(DocumentVersion.status))
+            return {str(status): n for status, n in rows}
+
+    def collections(self) -> list[str]:
+        with self._db.read() as session:
+            return list(session.scalars(sa.select(Collection.name).order_by(Collection.name)))
+
+    def content(self, document_id: str) -> Content:
+        """The original file of the version that answers, else of the newest. Raises NotFound."""
+        with self._db.read() as session:
+            version = _answering(session, document_id)
+            return Content(content_path(self._files, version.sha256), version.filename, version.media_type)
+
+    def text(self, document_id: str) -> tuple[DocumentView, str]:
+        """The extracted text that citations point into. Raises NotFound."""
+        with self._db.read() as session:
+            version = _answering(session, document_id)
+        return self.get(document_id), version.text or ""
+
+    def passages(self, document_id: str, *, limit: int, after: int = -1) -> tuple[list[Passage], bool]:
+        """In order, those after the ordinal `after`, and whether there are more. Raises NotFound."""
+        with self._db.read() as session:
+            version = _answering(session, document_id)
+            rows = session.scalars(
+                sa.select(Passage)
+                .where(Passage.version_id == version.id, Passage.ordinal > after)
+                .order_by(Passage.ordinal)
+                .limit(limit + 1)
+            ).all()
+            return list(rows[:limit]), len(rows) > limit
+
+
+def _rows() -> sa.Select[Document, str]:
+    return sa.select(Document, Collection.name.label("collection")).join(
+        Collection, Document.collection_id == Collection.id
+    )
+
+
+def _answering(session: Session, document_id: str) -> DocumentVersion:
+    version = session.scalars(
+        sa.select(DocumentVersion)
+        .options(undefer(DocumentVersion.text))
+        .where(DocumentVersion.document_id == document_id)
+        .order_by(DocumentVersion.live.desc(), DocumentVersion.number.desc())
+        .limit(1)
+    ).first()
+    if version is None:
+        raise NotFound("There is no such document; it may have been deleted.")
+    return version
+
+
+def _views(session: Session, rows: Sequence[sa.Row[Document, str]]) -> list[DocumentView]:
+    ids = [row.Document.id for row in rows]
+    versions: dict[str, list[DocumentVersion]] = {}
+    for version in _in_batches(session, ids):
+        versions.setdefault(version.document_id, []).append(version)
+    return [_view(row.Document, row.collection, versions[row.Document.id]) for row in rows]
+
+
+def _in_batches(session: Session, ids: Sequence[str]) -> Iterator[DocumentVersion]:
+    for i in range(0, len(ids), 900):
+        yield from session.scalars(
+            sa.select(DocumentVersion)
+            .where(DocumentVersion.document_id.in_(ids[i : i + 900]), DocumentVersion.status != DocumentStatus.RETIRED)
+            .order_by(DocumentVersion.number)
+        )
+
+
+def _view(document: Document, collection: str, versions: Sequence[DocumentVersion]) -> DocumentView:
+    live = next((v for v in versions if v.live), None)
+    kept = [v for v in versions if v.status != DocumentStatus.CANCELLED]
+    newest = (kept or versions)[-1]
+    shown = live or newest
+    error = DocumentError(newest.error_code, newest.error_reason or "") if newest.error_code else None
+    return DocumentView(
+        id=document.id,
+        filename=document.filename,
+        path=document.path,
+        title=document.title,
+        collection=collection,
+        version=shown.number,
+        status=DocumentStatus(newest.status),
+        error=error,
+        searchable=live is not None,
+        bytes=shown.bytes,
+        media_type=shown.media_type,
+        pages=shown.pages,
+        passages=shown.passages_total if live is not None else newest.passages_done,
+        progress=_percent(newest),
+        created_at=document.created_at,
+        updated_at=document.updated_at,
+    )
+
+
+def _percent(version: DocumentVersion) -> int:
+    """Reading is the first tenth; embedding, whose length is known, is the rest."""
+    match version.status:
+        case DocumentStatus.READY:
+            return 100
+        case DocumentStatus.PARSING:
+            return 5
+        case DocumentStatus.EMBEDDING:
+            return 10 + (90 * version.passages_done // version.passages_total if version.passages_total else 0)
+    return 0

@@ -1,0 +1,140 @@
+"""What each answer cost, and what plain RAG would have spent on the same question."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from zuinig.core.db import Database
+from zuinig.core.settings import Settings
+from zuinig.core.tables import ApiKey, LedgerEntry
+from zuinig.core.types import Source, Usage
+
+GroupBy = Literal["day", "source", "user", "collection"]
+_MICROS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    group: str
+    answers: int
+    prompt_tokens: int
+    completion_tokens: int
+    baseline_tokens: int
+    cost: float
+    saved_cost: float
+    p50_ms: float
+    p95_ms: float
+
+    @property
+    def saved_tokens(self) -> int:
+        return self.baseline_tokens - self.prompt_tokens - self.completion_tokens
+
+
+class Ledger:
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db = db
+        self._price_prompt, self._price_completion = settings.llm_price_prompt, settings.llm_price_completion
+
+    def usage(
+        self,
+        *,
+        prompt: int,
+        completion: int,
+        baseline_prompt: int,
+        baseline_completion: int,
+        model: str | None,
+    ) -> Usage:
+        """All in tokens; the money follows from the prices in the settings."""
+        cost = self._cost(prompt, completion)
+        saved = self._cost(baseline_prompt, baseline_completion) - cost
+        return Usage(prompt, completion, baseline_prompt + baseline_completion, float(cost), float(saved), model)
+
+    def _cost(self, prompt: int, completion: int) -> Decimal:
+        return (prompt * self._price_prompt + completion * self._price_completion) / _MICROS
+
+    def write(
+        self,
+        session: Session,
+        *,
+        answer_id: str,
+        key_id: str,
+        source: Source,
+        scope: str,
+        usage: Usage,
+        timing_ms: dict[str, float],
+    ) -> None:
+        session.add(
+            LedgerEntry(
+                answer_id=answer_id,
+                key_id=key_id,
+                source=source,
+                scope=scope,
+                model=usage.model,
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+                baseline_tokens=usage.baseline_tokens,
+                cost_micros=round(usage.cost * _MICROS),
+                saved_cost_micros=round(usage.saved_cost * _MICROS),
+                timing_ms=timing_ms,
+            )
+        )
+
+    def summary(self, group_by: GroupBy, *, since: datetime | None = None) -> list[SummaryRow]:
+        """Newest group first by day, else the one with most answers first."""
+        group = self._group(group_by)
+        total_ms = sa.cast(LedgerEntry.timing_ms["total"].as_float(), sa.Float)
+        query = sa.select(
+            group.label("group"),
+            LedgerEntry.prompt_tokens,
+            LedgerEntry.completion_tokens,
+            LedgerEntry.baseline_tokens,
+            LedgerEntry.cost_micros,
+            LedgerEntry.saved_cost_micros,
+            total_ms.label("ms"),
+        ).outerjoin(ApiKey, ApiKey.id == LedgerEntry.key_id)
+        if since is not None:
+            query = query.where(LedgerEntry.created_at >= since)
+        inner = query.subquery()
+        # Nearest-rank percentiles in the database: the ledger may hold millions of rows.
+        ranked = sa.select(
+            inner,
+            sa.func.row_number().over(partition_by=inner.c.group, order_by=inner.c.ms).label("rank"),
+            sa.func.count().over(partition_by=inner.c.group).label("size"),
+        ).subquery()
+        c = ranked.c
+        rows = sa.select(
+            c.group,
+            sa.func.count(),
+            sa.func.sum(c.prompt_tokens),
+            sa.func.sum(c.completion_tokens),
+            sa.func.sum(c.baseline_tokens),
+            sa.func.sum(c.cost_micros),
+            sa.func.sum(c.saved_cost_micros),
+            _percentile(c, 50),
+            _percentile(c, 95),
+        ).group_by(c.group)
+        rows = rows.order_by(c.group.desc() if group_by == "day" else sa.func.count().desc())
+        with self._db.read() as session:
+            return [
+                SummaryRow(str(g or ""), n, p, o, b, cost / _MICROS, saved / _MICROS, p50 or 0.0, p95 or 0.0)
+                for g, n, p, o, b, cost, saved, p50, p95 in session.execute(rows)
+            ]
+
+    def _group(self, group_by: GroupBy) -> sa.ColumnElement[Any]:
+        match group_by:
+            case "day":
+                return sa.func.date(LedgerEntry.created_at)
+            case "source":
+                return sa.type_coerce(LedgerEntry.source, sa.String)
+            case "user":
+                return sa.func.coalesce(ApiKey.name, LedgerEntry.key_id)
+            case "collection":
+                return sa.type_coerce(LedgerEntry.scope, sa.String)
+
+
+def _percentile(c: Any, percent: int) -> sa.ColumnElement[float]:
+    return sa.func.min(sa.case((c.rank * 100 >= c.size * percent, c.ms)))

@@ -1,0 +1,48 @@
+"""The HTTP application, put together from the services."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+import zuinig
+from zuinig.app.api import chat, documents, errors, health, ledger, memories, openai, search
+from zuinig.app.api.middleware import Around
+from zuinig.app.metrics import Metrics
+from zuinig.app.portal import routes as portal
+from zuinig.app.services import Services
+
+_SMALL_BODY = 1_000_000
+
+
+def create_app(services: Services) -> FastAPI:
+    """The services are started with the application and closed with it."""
+    settings = services.settings
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = settings.request_threads
+        services.start()
+        yield
+        await anyio.to_thread.run_sync(services.stop)
+
+    app = FastAPI(
+        title="Zuinig",
+        version=zuinig.__version__,
+        description=zuinig.__doc__ or "",
+        docs_url=None,  # their pages load scripts from another origin
+        redoc_url=None,
+        lifespan=lifespan,
+        max_body_size=_SMALL_BODY,
+    )
+    app.state.services = services
+    app.state.metrics = Metrics()
+    errors.install(app)
+    app.add_middleware(Around, settings=settings, metrics=app.state.metrics)
+    for router in (chat.router, search.router, ledger.router, health.router):
+        app.include_router(router)
+    for factory in (documents.router, memories.router, openai.router):
+        app.include_router(factory(settings))
+    portal.install(app, settings)
+    return app

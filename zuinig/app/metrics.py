@@ -1,0 +1,41 @@
+"""Prometheus metrics, in a registry of their own."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from zuinig.core.types import Source, Usage
+
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Histogram(
+            "zuinig_request_seconds",
+            "Time of a request until its last byte.",
+            ["method", "route", "status"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._answers = Counter("zuinig_answers", "Answers given.", ["source"], registry=self.registry)
+        self._tokens = Counter(
+            "zuinig_tokens", "Tokens spent (prompt, completion) and saved.", ["kind"], registry=self.registry
+        )
+        self._documents = Gauge("zuinig_documents", "Document versions.", ["status"], registry=self.registry)
+        self._vectors = Gauge("zuinig_index_vectors", "Vectors in an index.", ["index"], registry=self.registry)
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        self._requests.labels(method, route, str(status)).observe(seconds)
+
+    def answer(self, source: Source, usage: Usage) -> None:
+        self._answers.labels(source).inc()
+        self._tokens.labels("prompt").inc(usage.prompt_tokens)
+        self._tokens.labels("completion").inc(usage.completion_tokens)
+        self._tokens.labels("saved").inc(max(0, usage.saved_tokens))
+
+    def render(self, documents: dict[str, int], vectors: dict[str, int]) -> bytes:
+        for status, count in documents.items():
+            self._documents.labels(status).set(count)
+        for index, count in vectors.items():
+            self._vectors.labels(index).set(count)
+        return generate_latest(self.registry)

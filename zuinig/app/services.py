@@ -1,0 +1,145 @@
+"""What the service is made of, put together once."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from langchain_core.language_models import BaseChatModel
+
+from zuinig.app import llm as llm_adapters
+from zuinig.app.answer import Answers
+from zuinig.app.auth import Auth
+from zuinig.app.documents import Documents
+from zuinig.app.ledger import Ledger
+from zuinig.core import plugins
+from zuinig.core.db import Database, migrate
+from zuinig.core.errors import ConfigurationError
+from zuinig.core.settings import Settings
+from zuinig.core.tokens import Tokens
+from zuinig.ingestion.files import Files
+from zuinig.ingestion.parse import Parser
+from zuinig.ingestion.pipeline import Pipeline, Worker
+from zuinig.ingestion.queue import Queue
+from zuinig.ingestion.upload import Uploads, sweep
+from zuinig.memory.curate import Curate
+from zuinig.memory.freshness import document_changed
+from zuinig.memory.recall import Recall
+from zuinig.retrieval import embed, stores
+from zuinig.retrieval.embed import Embedder
+from zuinig.retrieval.index import VectorIndex
+from zuinig.retrieval.search import Search
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    db: Database
+    auth: Auth
+    embedder: Embedder
+    tokens: Tokens
+    passages: VectorIndex
+    memories: VectorIndex
+    search: Search
+    recall: Recall
+    curate: Curate
+    uploads: Uploads
+    documents: Documents
+    queue: Queue
+    pipeline: Pipeline
+    ledger: Ledger
+    answers: Answers
+    workers: tuple[Worker, ...]
+
+    def start(self) -> None:
+        for worker in self.workers:
+            worker.start()
+
+    def wake(self) -> None:
+        for worker in self.workers:
+            worker.wake()
+
+    def stop(self) -> None:
+        """Stop the workers, save the indexes, let the database go."""
+        for worker in self.workers:
+            worker.stop()
+        for index in (self.passages, self.memories):
+            index.save()
+        self.close()
+
+    def close(self) -> None:
+        """Let the database go. Enough where no worker was started: an index catches up from the log."""
+        self.db.close()
+
+
+def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
+    """llm: in place of the one that the settings name. Raises ConfigurationError."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(f"The data directory {settings.data_dir} cannot be made: {error.strerror}.") from error
+    migrate(settings.url)
+    db = Database(settings.url)
+    embedder = embed.load(settings.embedder, threads=settings.embed_threads, batch=settings.embed_batch)
+    tokens = Tokens(settings.tokenizer)
+    store = plugins.load(stores, settings.vector_store, setting="ZUINIG_VECTOR_STORE")
+    index = partial(
+        VectorIndex, store=store, folder=settings.index_dir, embedder=embedder.id, dimension=embedder.dimension
+    )
+    passages, memories = index(db, "passages"), index(db, "memories")
+    files = Files(settings.files_dir)
+    sweep(db, files)
+    search = Search(db, embedder, passages)
+    recall = Recall(db, embedder, memories, similarity=settings.memory_similarity)
+    uploads = Uploads(db, files, max_bytes=settings.max_upload_mb * 1_000_000, on_change=document_changed)
+    queue = Queue(db, lease_s=settings.lease_s, max_attempts=settings.max_attempts)
+    pipeline = Pipeline(
+        db,
+        files,
+        queue,
+        embedder,
+        size=settings.passage_tokens,
+        overlap=settings.passage_overlap_tokens,
+        on_change=document_changed,
+    )
+    ledger = Ledger(db, settings)
+    answers = Answers(db, search, recall, embedder, tokens, ledger, settings, llm or _llm(settings))
+    return Services(
+        settings=settings,
+        db=db,
+        auth=Auth(db, settings),
+        embedder=embedder,
+        tokens=tokens,
+        passages=passages,
+        memories=memories,
+        search=search,
+        recall=recall,
+        curate=Curate(db, embedder),
+        uploads=uploads,
+        documents=Documents(db, files),
+        queue=queue,
+        pipeline=pipeline,
+        ledger=ledger,
+        answers=answers,
+        workers=tuple(Worker(pipeline, queue, parser(settings)) for _ in range(settings.ingest_workers)),
+    )
+
+
+def parser(settings: Settings) -> Parser:
+    return Parser(
+        timeout_s=settings.parse_timeout_s,
+        memory_mb=settings.parse_memory_mb,
+        max_text_chars=settings.max_text_chars,
+    )
+
+
+def _llm(settings: Settings) -> BaseChatModel | None:
+    if not settings.llm:
+        return None
+    provider, _, model = settings.llm.partition(":")
+    if not model:
+        raise ConfigurationError("ZUINIG_LLM must name provider and model, such as openai:gpt-4o-mini or ollama:qwen3.")
+    adapter = plugins.load(llm_adapters, provider, setting="ZUINIG_LLM")
+    built: BaseChatModel = adapter.build(settings, model)
+    return built
