@@ -34,15 +34,15 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,  # their pages load scripts from another origin
         redoc_url=None,
         lifespan=lifespan,
-        max_body_size=_SMALL_BODY,
     )
     app.state.services = services
     app.state.metrics = Metrics()
     errors.install(app)
     app.add_middleware(Around, settings=settings, metrics=app.state.metrics)
+    # Not app-wide: that limit would answer outside of Around, without a request id.
     for router in (chat.router, search.router, ledger.router, health.router):
-        app.include_router(router)
+        app.include_router(router, max_body_size=_SMALL_BODY)
     for factory in (documents.router, memories.router, openai.router):
-        app.include_router(factory(settings))
+        app.include_router(factory(settings), max_body_size=_SMALL_BODY)
     portal.install(app, settings)
     return app

@@ -1,6 +1,7 @@
 """Settings: environment variables ZUINIG_*, each with its unit in its name. docs/settings.md is made of this class."""
 
 import os
+import sys
 from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_address
@@ -190,5 +191,17 @@ def markdown() -> str:
     return "\n".join(rows) + "\n"
 
 
+_INTRODUCTION = """# Settings
+
+Environment variables, read at the start. This page is made of `zuinig/core/settings.py`:
+`python -m zuinig.core.settings > docs/settings.md`.
+
+"""
+
+
 def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(_INTRODUCTION + markdown())

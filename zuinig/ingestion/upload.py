@@ -58,7 +58,7 @@ class Uploads:
     def delete(self, document_id: str) -> None:
         """Gone from search, index, full text and memory in one transaction, then from disk. Raises NotFound."""
         with self._db.write() as session:
-            document = _get(session, document_id)
+            _get(session, document_id)
             hashes = set(
                 session.scalars(sa.select(DocumentVersion.sha256).where(DocumentVersion.document_id == document_id))
             )
@@ -66,8 +66,7 @@ class Uploads:
                 sa.select(DocumentVersion.id).where(DocumentVersion.document_id == document_id)
             ).all():
                 remove_passages(session, version_id)
-            session.delete(document)
-            session.flush()
+            session.execute(sa.delete(Document).where(Document.id == document_id))
             self._on_change(session, document_id)
         remove_unused(self._db, self._files, hashes)
 

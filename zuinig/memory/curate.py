@@ -108,7 +108,8 @@ class Curate:
     def delete(self, memory_id: int) -> None:
         """Raises NotFound."""
         with self._db.write() as session:
-            session.delete(get(session, memory_id))
+            get(session, memory_id)
+            session.execute(sa.delete(Memory).where(Memory.id == memory_id))
             changed(session, "memories", [memory_id], added=False)
 
 

@@ -2,19 +2,19 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from zuinig.core.types import Hit
 from zuinig.retrieval.embed import Embedder, Vectors
-from zuinig.retrieval.words import content_words, plain, stem, words
+from zuinig.retrieval.words import content_words, stem, words
 
 # A full stop ends a sentence before white space and a capital, digit or opening mark, unless an abbreviation bears it.
 _END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9À-Þ•–-])|\n+")
 _ABBREVIATION = re.compile(
-    r"(?:\b(?:e\.g|i\.e|etc|approx|incl|excl|max|min|no|nr|vs|ext|tel|dept|cf|fig|dr|mr|mrs|ms|st|prof|inc|ltd|co|bijv|d\.w\.z|"
-    r"o\.a|m\.b\.t|t\.a\.v|i\.v\.m|evt|resp|art|dhr|mevr|ca)|\b[A-Z])\.$",
+    r"(?:\b(?:e\.g|i\.e|etc|approx|incl|excl|max|min|no|nr|vs|ext|tel|dept|cf|fig|dr|mr|mrs|ms|st|prof|inc|ltd|co|"
+    r"bijv|d\.w\.z|o\.a|m\.b\.t|t\.a\.v|i\.v\.m|evt|resp|art|dhr|mevr|ca)|\b[A-Z])\.$",
     re.IGNORECASE,
 )
 
@@ -57,7 +57,8 @@ def _goes_on(text: str, start: int, end: int) -> bool:
     piece = text[start:end]
     line_end = text.find("\n", end)
     is_row = " | " in text[start : line_end if line_end >= 0 else len(text)]
-    return is_row or piece.endswith("?") or len(piece.split()) < _FEW_WORDS or bool(_ABBREVIATION.search(piece))
+    short = piece.endswith("?") or len(piece.split()) < _FEW_WORDS
+    return is_row or short or bool(_ABBREVIATION.search(piece))
 
 
 def of_hit(hit: Hit) -> list[Sentence]:
@@ -106,7 +107,7 @@ def score(
     vectors = embedder.embed([_embedded(sentences[i]) for i in order])
     cosines = (vectors @ vector[0]).tolist()
     scored = [
-        Sentence(s.hit, s.text, s.start, s.end, s.shown, cosine, covered[i], cosine + covered[i] + _PASSAGE * s.hit.score)
+        replace(s, cosine=cosine, coverage=covered[i], score=cosine + covered[i] + _PASSAGE * s.hit.score)
         for i, s, cosine in ((i, sentences[i], c) for i, c in zip(order, cosines, strict=True))
     ]
     return sorted(scored, key=lambda s: -s.score)
@@ -133,7 +134,3 @@ def coverage(weights: dict[str, float], text: str, *, around: str = "") -> float
     inside = {stem(w) for w in words(text)}
     outside = {stem(w) for w in words(around)}
     return sum(w if t in inside else w / 2 if t in outside else 0.0 for t, w in weights.items())
-
-
-def same_text(a: str, b: str) -> bool:
-    return plain(a).strip(" .!") == plain(b).strip(" .!")

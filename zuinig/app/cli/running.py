@@ -84,8 +84,8 @@ def reindex_command() -> None:
                 progress=lambda n, total: status.update(f"Embedding {n} of {total}"),
             )
         out.print(
-            f"Embedded {done.embedded} texts anew; {built.passages.count()} passages and {built.memories.count()} memories "
-            "are indexed."
+            f"Embedded {done.embedded} texts anew; indexed are {built.passages.count()} passages and "
+            f"{built.memories.count()} memories."
         )
 
 
@@ -118,7 +118,8 @@ def _checks(built: Services, loaded: settings.Settings) -> list[tuple[str, str |
     behind = waiting(built.db, built.embedder.id)
     problem = f"{behind} texts have vectors of another embedder; run `zuinig reindex`" if behind else None
     checks.append(("embedder", problem, built.embedder.id))
-    checks.append(("indexes", None, f"{built.passages.count()} passages, {built.memories.count()} memories"))
+    counts = f"{built.passages.count()} passages, {built.memories.count()} memories"
+    checks.append(("indexes", None, counts))
     with built.db.read() as session:
         failed = session.scalar(
             sa.select(sa.func.count()).select_from(DocumentVersion).where(DocumentVersion.status == "failed")
