@@ -1,0 +1,78 @@
+"""What the portal says, in English and Dutch."""
+
+LANGUAGES = ("en", "nl")
+
+_WORDS: dict[str, tuple[str, str]] = {
+    "ask": ("Ask", "Vraag"),
+    "documents": ("Documents", "Documenten"),
+    "savings": ("Savings", "Besparing"),
+    "sign_in": ("Sign in", "Inloggen"),
+    "sign_out": ("Sign out", "Uitloggen"),
+    "api_key": ("API key", "API-sleutel"),
+    "sign_in_help": (
+        "Open the link that the service printed at its start, or paste an API key.",
+        "Open de link die de dienst bij het starten toonde, of plak een API-sleutel.",
+    ),
+    "wrong_key": ("This key is not valid.", "Deze sleutel is niet geldig."),
+    "your_question": ("Your question", "Je vraag"),
+    "question_hint": (
+        "Ask about what stands in the documents.",
+        "Vraag naar wat er in de documenten staat.",
+    ),
+    "new_conversation": ("New conversation", "Nieuw gesprek"),
+    "from_memory": ("From memory, first answered on", "Uit het geheugen, voor het eerst beantwoord op"),
+    "from_specialist": ("Quoted from your documents", "Geciteerd uit je documenten"),
+    "from_llm": ("Language model", "Taalmodel"),
+    "from_none": ("Not covered", "Niet beschreven"),
+    "tokens_spent": ("tokens spent", "tokens verbruikt"),
+    "tokens_saved": ("saved", "bespaard"),
+    "page": ("page", "pagina"),
+    "good": ("Good answer", "Goed antwoord"),
+    "bad": ("Wrong answer", "Fout antwoord"),
+    "thanks": ("Thank you.", "Dank je wel."),
+    "drop": ("Drop files or folders here", "Sleep bestanden of mappen hierheen"),
+    "choose_files": ("Choose files", "Kies bestanden"),
+    "choose_folder": ("Choose a folder", "Kies een map"),
+    "collection": ("Collection", "Collectie"),
+    "all": ("All", "Alle"),
+    "none_yet": (
+        "No documents yet. Drop some above; questions are answered from them.",
+        "Nog geen documenten. Sleep ze hierboven; vragen worden eruit beantwoord.",
+    ),
+    "file": ("File", "Bestand"),
+    "state": ("State", "Stand"),
+    "passages": ("Passages", "Passages"),
+    "actions": ("Actions", "Acties"),
+    "queued": ("waiting", "wacht"),
+    "parsing": ("reading", "lezen"),
+    "embedding": ("embedding", "verwerken"),
+    "ready": ("ready", "klaar"),
+    "failed": ("failed", "mislukt"),
+    "cancelled": ("cancelled", "gestopt"),
+    "replace": ("Replace", "Vervang"),
+    "delete": ("Delete", "Verwijder"),
+    "download": ("Download", "Download"),
+    "cancel": ("Cancel", "Stop"),
+    "retry": ("Try again", "Opnieuw"),
+    "sure": ("Delete this document?", "Dit document verwijderen?"),
+    "more": ("More", "Meer"),
+    "uploading": ("Uploading", "Uploaden"),
+    "rejected": ("not accepted", "niet geaccepteerd"),
+    "failed_request": ("That did not work", "Dat lukte niet"),
+    "by_day": ("By day", "Per dag"),
+    "by_source": ("By source", "Per bron"),
+    "answers": ("Answers", "Antwoorden"),
+    "spent": ("Tokens spent", "Tokens verbruikt"),
+    "plain": ("Plain RAG", "Gewone RAG"),
+    "saved": ("Tokens saved", "Tokens bespaard"),
+    "money": ("Money saved", "Geld bespaard"),
+    "median": ("Median time", "Mediaan"),
+    "text_goes_on": ("The text goes on.", "De tekst gaat verder."),
+    "version": ("version", "versie"),
+    "skip": ("To the content", "Naar de inhoud"),
+}
+
+
+def translate(language: str, key: str) -> str:
+    """Raises KeyError for a word that nobody wrote."""
+    return _WORDS[key][LANGUAGES.index(language)]
