@@ -14,7 +14,7 @@ from zuinig.core.errors import ZuinigError
 
 log = structlog.get_logger()
 
-_MESSAGES = {
+MESSAGES = {
     404: "There is nothing at this address; /openapi.json lists what there is.",
     405: "This address does not take that method; /openapi.json says which it takes.",
     413: "The request is larger than this address accepts; send less at a time.",
@@ -76,7 +76,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        message = _MESSAGES.get(error.status_code, str(error.detail))
+        message = MESSAGES.get(error.status_code, str(error.detail))
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
         return problem(error.status_code, message, code=code, instance=request.url.path, headers=error.headers)
 

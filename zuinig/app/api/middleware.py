@@ -10,7 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from zuinig.app.api.errors import problem
+from zuinig.app.api.errors import MESSAGES, problem
 from zuinig.app.metrics import Metrics
 from zuinig.core.settings import Settings, is_loopback
 
@@ -42,13 +42,21 @@ class Around:
         sent = request.headers.get("x-request-id", "")
         request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
         request.state.request_id = request_id
-        begun, status = time.perf_counter(), 500
+        begun, status, replaced = time.perf_counter(), 500, False
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, replaced
+            if replaced:
+                return
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
+                if status == 413 and headers.get("content-type", "").startswith("text/plain"):
+                    # The body limit of a route answers by itself, before any handler of errors.
+                    refused = problem(413, MESSAGES[413], code="content_too_large", instance=request.url.path)
+                    await refused(scope, receive, send_with_headers)
+                    replaced = True
+                    return
                 headers["x-request-id"] = request_id
                 for name, value in _SECURITY.items():
                     headers.setdefault(name, value)

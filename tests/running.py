@@ -3,15 +3,12 @@
 import io
 import threading
 import time
-from collections.abc import Iterator
 
 import httpx
-import pytest
 import uvicorn
 
 from zuinig.app.main import create_app
-from zuinig.app.services import Services, build, parser
-from zuinig.core.settings import Settings
+from zuinig.app.services import Services, parser
 from zuinig.ingestion.pipeline import work_one
 
 
@@ -57,21 +54,6 @@ class Running:
         self.client.close()
         self._server.should_exit = True
         self._thread.join(20)
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    found = Running(build(Settings(data_dir=tmp_path_factory.mktemp("data"))))
-    yield found
-    found.stop()
-
-
-@pytest.fixture
-def services(tmp_path) -> Iterator[Services]:
-    """Without workers: `ingest` does their work in the test's own thread."""
-    built = build(Settings(data_dir=tmp_path / "data", ingest_workers=0))
-    yield built
-    built.close()
 
 
 def ingest(services: Services, name: str, text: str, collection: str = "default") -> str:

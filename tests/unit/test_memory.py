@@ -1,0 +1,113 @@
+"""Invariants 3, 4 and 5 over the real pipeline, embedder and database."""
+
+import pytest
+import sqlalchemy as sa
+from running import ingest
+
+from zuinig.app.answer import Ask
+from zuinig.core.tables import LedgerEntry, Memory, Passage
+from zuinig.core.types import MemoryStatus, Source
+from zuinig.memory.curate import Pair
+
+HOTEL = "# Travel\n\n## Hotels\n\nEmployees may book hotels up to {} euros per night in Antwerp.\n"
+QUESTION = "What is the maximum hotel price per night in Antwerp?"
+
+
+@pytest.fixture
+def ask(services):
+    principal = services.auth.of_key(services.auth.ensure_admin_key().read_text().strip())
+    return lambda question, **more: services.answers.ask(Ask(question, **more), principal)
+
+
+def test_a_repeat_comes_from_memory_and_each_answer_has_one_ledger_entry(services, ask):
+    ingest(services, "travel.md", HOTEL.format(143))
+    first, second = ask(QUESTION), ask(QUESTION.upper())
+    assert (first.source, second.source) == (Source.SPECIALIST, Source.MEMORY)
+    assert second.answer == first.answer
+    assert (second.usage.prompt_tokens, second.usage.completion_tokens) == (0, 0)
+    assert second.usage.baseline_tokens == first.usage.baseline_tokens > 0
+    with services.db.read() as session:
+        entries = session.scalars(sa.select(LedgerEntry.answer_id)).all()
+    assert sorted(entries) == sorted([first.answer_id, second.answer_id])
+
+
+def test_a_citation_leads_to_the_exact_place(services, ask):
+    document = ingest(services, "travel.md", "Intro.\n\n" + HOTEL.format(143))
+    [citation] = ask(QUESTION).citations
+    _, text = services.documents.text(document)
+    assert text[citation.start : citation.end] == citation.quote
+    assert "143" in citation.quote
+
+
+def test_answer_is_stale_once_its_document_changed(services, ask):
+    ingest(services, "travel.md", HOTEL.format(143))
+    ask(QUESTION)
+    ingest(services, "travel.md", HOTEL.format(177))
+    with services.db.read() as session:
+        assert session.scalars(sa.select(Memory.status)).all() == [MemoryStatus.STALE]
+    answer = ask(QUESTION)
+    assert answer.source == Source.SPECIALIST
+    assert "177" in answer.answer
+    assert "143" not in answer.answer
+
+
+def test_a_deleted_document_answers_nothing_from_anywhere(services, ask):
+    document = ingest(services, "travel.md", HOTEL.format(143))
+    ask(QUESTION)
+    services.uploads.delete(document)
+    assert ask(QUESTION).source == Source.NONE
+    assert services.search.search(QUESTION, 5) == []
+    with services.db.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Passage)) == 0
+        assert session.scalar(sa.text("SELECT count(*) FROM passages_fts")) == 0
+
+
+def test_a_memory_whose_evidence_is_gone_is_not_served_whatever_its_status_says(services, ask):
+    ingest(services, "travel.md", HOTEL.format(143))
+    ask(QUESTION)
+    with services.db.write() as session:
+        session.execute(sa.update(Passage).values(content_hash="other"))
+    assert services.recall.find(QUESTION, None).hit is None
+
+
+def test_i_do_not_know_is_never_remembered(services, ask):
+    ingest(services, "travel.md", HOTEL.format(143))
+    for _ in range(2):
+        assert ask("Which wine goes best with grilled octopus?").source == Source.NONE
+    with services.db.read() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Memory)) == 0
+
+
+def test_an_answer_of_one_collection_is_not_served_for_another(services, ask):
+    ingest(services, "a.md", HOTEL.format(143), "alpha")
+    ingest(services, "b.md", HOTEL.format(99), "beta")
+    assert "143" in ask(QUESTION, collections=["alpha"]).answer
+    other = ask(QUESTION, collections=["beta"])
+    assert other.source == Source.SPECIALIST
+    assert "99" in other.answer
+    assert "143" not in other.answer
+
+
+def test_a_follow_up_neither_hits_nor_becomes_a_memory(services, ask):
+    ingest(services, "leave.md", "# Leave\n\nEmployees have 25 days of leave. Part-timers have leave pro rata.\n")
+    first = ask("How many days of leave do employees have?")
+    follow = ask("And for part-timers?", conversation_id=first.conversation_id)
+    again = ask("And for part-timers?", conversation_id=first.conversation_id)
+    assert Source.MEMORY not in (follow.source, again.source)
+    assert "leave" in follow.standalone_question
+
+
+def test_import_is_idempotent_and_collections_that_disagree_serve_nothing(services):
+    ingest(services, "a.md", "# A\n\nText.\n", "alpha")
+    ingest(services, "b.md", "# B\n\nOther text.\n", "beta")
+    pairs = [Pair(f"What is the code of room {n}?", f"Code {n}.", str(n)) for n in range(700)]
+    assert services.curate.import_pairs(pairs, created_by="me").added == 700
+    assert services.curate.import_pairs(pairs, created_by="me").unchanged == 700
+    found = services.recall.lookup(["what is the code of room 77", "What is the code of room 7000?"], None)
+    assert found[0].hit.external_id == "77"
+    assert found[1].hit is None
+    a, b = (services.search.collection_ids([name])[0] for name in ("alpha", "beta"))
+    both = [Pair("Who is the owner?", "Ann.", scope=str(a)), Pair("Who is the owner?", "Bob.", scope=str(b))]
+    services.curate.import_pairs(both, created_by="me")
+    assert services.recall.find("Who is the owner?", None).hit is None
+    assert services.recall.find("Who is the owner?", [b]).hit.answer == "Bob."

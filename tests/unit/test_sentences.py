@@ -1,0 +1,103 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zuinig.retrieval.sentences import coverage, of_hit, score, split, term_weights
+
+
+def pieces(text: str) -> list[str]:
+    return [text[a:b] for a, b in split(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "One is enough here. Two would do it! Three is a crowd. Four",
+            ["One is enough here.", "Two would do it!", "Three is a crowd.", "Four"],
+        ),
+        (
+            "Lost it? Use the form T-7 now. Too short. Goes with the next.",
+            ["Lost it? Use the form T-7 now.", "Too short. Goes with the next."],
+        ),
+        ("It costs 1.50 euro. Version 2.1 is out.", ["It costs 1.50 euro.", "Version 2.1 is out."]),
+        ("Ask Dr. Jansen, e.g. Monday. He knows.", ["Ask Dr. Jansen, e.g. Monday.", "He knows."]),
+        (
+            "Neem dan bijv. Maandag vrij. Of bel mevr. De Vries.",
+            ["Neem dan bijv. Maandag vrij.", "Of bel mevr. De Vries."],
+        ),
+        ("First line\nsecond line\n\nthird", ["First line", "second line", "third"]),
+        ('He said again "Stop." Then he left.', ['He said again "Stop', "Then he left."]),
+        ("lower. case goes on", ["lower. case goes on"]),
+        ("  \n ", []),
+        ("", []),
+    ],
+)
+def test_a_text_is_cut_at_the_ends_of_its_sentences(text: str, expected: list[str]) -> None:
+    found = pieces(text)
+    assert [f.rstrip('."') for f in found] == [e.rstrip('."') for e in expected]
+
+
+@given(st.text(alphabet=st.sampled_from(list("aB1 .!?\n\"'()|é•…")), max_size=120))
+def test_sentences_are_in_order_apart_and_hold_every_word(text: str) -> None:
+    spans = split(text)
+    assert all(a < b for a, b in spans)
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(spans))
+    assert all(text[a:b] == text[a:b].strip() for a, b in spans)
+    covered = {i for a, b in spans for i in range(a, b)}
+    # Only white space and the marks that close a sentence may fall between two of them.
+    assert all(i in covered or c.isspace() or c in "\"'”’)]" for i, c in enumerate(text))
+
+
+def test_a_sentence_knows_its_place_in_the_document(make_hit) -> None:
+    hit = make_hit("Leave is 25 days. Ask your manager.", start=100)
+    for sentence in of_hit(hit):
+        assert hit.text[sentence.start - 100 : sentence.end - 100] == sentence.text
+    assert [s.start for s in of_hit(hit)] == [100, 118]
+
+
+def test_a_row_of_a_table_is_shown_with_the_names_of_its_columns(make_hit) -> None:
+    found = of_hit(make_hit("Country | Days\nNetherlands | 25\nBelgium | 20"))
+    assert [s.shown for s in found] == ["Country: Netherlands; Days: 25", "Country: Belgium; Days: 20"]
+
+
+def test_a_row_of_a_table_that_goes_on_gets_its_header_from_the_context(make_hit) -> None:
+    found = of_hit(make_hit("Belgium | 20", context="Leave › Days\nCountry | Days"))
+    assert [s.shown for s in found] == ["Country: Belgium; Days: 20"]
+    assert [s.text for s in found] == ["Belgium | 20"]
+
+
+def test_a_rare_word_weighs_more_and_weights_sum_to_one(make_hit) -> None:
+    hits = [make_hit(f"The policy number {n} of travel.", passage_id=n) for n in range(5)]
+    hits.append(make_hit("The parental policy.", passage_id=9))
+    weights = term_weights("parental policy", hits)
+    assert weights["parental"] > weights["policy"]
+    assert sum(weights.values()) == pytest.approx(1)
+
+
+def test_a_word_found_only_around_the_sentence_counts_half() -> None:
+    weights = {"leave": 0.5, "day": 0.5}
+    assert coverage(weights, "leave days") == pytest.approx(1)
+    assert coverage(weights, "days", around="Leave") == pytest.approx(0.75)
+    assert coverage(weights, "nothing") == 0
+
+
+def test_the_sentence_that_says_what_was_asked_comes_first(make_hit, embedder) -> None:
+    hits = [
+        make_hit("The canteen opens at noon. Employees have 25 days of leave a year.", passage_id=1),
+        make_hit("Bicycles stand in the cellar. Laptops are locked.", passage_id=2),
+    ]
+    question = "How many days of leave do employees have?"
+    ranked = score(question, embedder.embed([question]), hits, embedder)
+    assert ranked[0].text == "Employees have 25 days of leave a year."
+    assert [s.score for s in ranked] == sorted((s.score for s in ranked), reverse=True)
+
+
+def test_no_more_sentences_are_embedded_than_the_limit(make_hit, fake_embedder) -> None:
+    hits = [make_hit(" ".join(f"Sentence {n} of {p}." for n in range(20)), passage_id=p) for p in range(5)]
+    ranked = score("sentence", fake_embedder.embed(["sentence"]), hits, fake_embedder, limit=7)
+    assert len(ranked) == 7
+    assert len(fake_embedder.embedded) == 1 + 7
+    assert score("sentence", fake_embedder.embed(["sentence"]), [], fake_embedder) == []
