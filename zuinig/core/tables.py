@@ -143,7 +143,8 @@ class Memory(Base):
     question_key: Mapped[str] = mapped_column(sa.String(64))
     answer: Mapped[str] = mapped_column(sa.Text)
     scope: Mapped[str] = mapped_column(default="")  # sorted collection ids the question was asked of; "" means all
-    status: Mapped[MemoryStatus] = mapped_column(sa.String(16), default=MemoryStatus.LIVE, index=True)
+    # No index: nearly all are live, and SQLite would walk them all rather than look up the question.
+    status: Mapped[MemoryStatus] = mapped_column(sa.String(16), default=MemoryStatus.LIVE)
     status_reason: Mapped[str | None] = mapped_column(sa.Text)
     origin: Mapped[str] = mapped_column(sa.String(16))  # specialist, llm, import, human
     verified_by: Mapped[str | None]

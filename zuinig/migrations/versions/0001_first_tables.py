@@ -82,7 +82,6 @@ def upgrade() -> None:
     with op.batch_alter_table("memories", schema=None) as batch_op:
         batch_op.create_index("ix_memories_external", ["external_id"], unique=False)
         batch_op.create_index("ix_memories_key", ["question_key"], unique=False)
-        batch_op.create_index(batch_op.f("ix_memories_status"), ["status"], unique=False)
 
     op.create_table(
         "answers",
@@ -279,7 +278,6 @@ def downgrade() -> None:
 
     op.drop_table("answers")
     with op.batch_alter_table("memories", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_memories_status"))
         batch_op.drop_index("ix_memories_key")
         batch_op.drop_index("ix_memories_external")
 

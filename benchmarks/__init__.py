@@ -1,0 +1,1 @@
+"""Programs that measure what Zuinig promises. See README.md."""

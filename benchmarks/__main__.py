@@ -1,0 +1,10 @@
+"""scripts/bench NAME [options]"""
+
+import importlib
+import sys
+
+NAMES = ("memory", "miss", "retrieval")
+
+if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
+    sys.exit(f"usage: scripts/bench {{{','.join(NAMES)}}} [options]")
+importlib.import_module(f"benchmarks.bench_{sys.argv.pop(1)}").main()
