@@ -1,6 +1,8 @@
 """The HTTP API from outside: errors, scopes, streams, and the official clients."""
 
 import json
+import urllib.error
+import urllib.request
 
 import httpx
 import openai
@@ -71,6 +73,16 @@ def test_a_bad_request_is_told_what_is_wrong(filled, method, path, body, status)
     assert found["status"] == status
     assert len(found["error"]["message"]) > 10
     assert found["error"]["message"] == found["detail"]
+
+
+@pytest.mark.parametrize(("path", "key", "status"), [("/v1/chat", None, 413), ("/v1/documents", "wrong", 401)])
+def test_a_client_that_sends_it_all_before_it_reads_still_learns_why(filled, path, key, status):
+    headers = {"authorization": f"Bearer {key or filled.key}", "content-type": "application/json"}
+    request = urllib.request.Request(filled.url + path, b"x" * 8_000_000, headers)
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=60)
+    assert refused.value.code == status
+    assert json.loads(refused.value.read())["status"] == status
 
 
 def test_query_syntax_is_only_words(filled):

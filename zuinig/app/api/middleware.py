@@ -1,5 +1,6 @@
 """Around every request: an id, the host check, security headers, a log line and a measurement."""
 
+import asyncio
 import re
 import time
 from urllib.parse import urlsplit
@@ -29,6 +30,33 @@ _SECURITY = {
 }
 
 
+# A client that is still sending when it is refused finds the connection closed and never reads why. So the rest of the
+# body is read and thrown away first, within bounds.
+_DRAIN_BYTES = 64_000_000
+_DRAIN_S = 10
+
+
+class _Body:
+    """Receives for the application, and knows whether the body has come to its end."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self._ended = receive, False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._ended = message["type"] != "http.request" or not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> None:
+        left = _DRAIN_BYTES
+        try:
+            async with asyncio.timeout(_DRAIN_S):
+                while not self._ended and left > 0:
+                    left -= len((await self.receive()).get("body", b""))
+        except TimeoutError:
+            pass
+
+
 class Around:
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics
@@ -43,6 +71,7 @@ class Around:
         request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
         request.state.request_id = request_id
         begun, status, replaced = time.perf_counter(), 500, False
+        body = _Body(receive)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, replaced
@@ -50,11 +79,13 @@ class Around:
                 return
             if message["type"] == "http.response.start":
                 status = message["status"]
+                if status >= 400:
+                    await body.drain()
                 headers = MutableHeaders(scope=message)
                 if status == 413 and headers.get("content-type", "").startswith("text/plain"):
                     # The body limit of a route answers by itself, before any handler of errors.
                     refused = problem(413, MESSAGES[413], code="content_too_large", instance=request.url.path)
-                    await refused(scope, receive, send_with_headers)
+                    await refused(scope, body.receive, send_with_headers)
                     replaced = True
                     return
                 headers["x-request-id"] = request_id
@@ -68,12 +99,12 @@ class Around:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             if self._is_ours(request.url.hostname or ""):
-                await self._app(scope, receive, send_with_headers)
+                await self._app(scope, body.receive, send_with_headers)
             else:
                 refused = problem(
                     421, "This service is not known under that host name; see ZUINIG_PUBLIC_URL.", code="unknown_host"
                 )
-                await refused(scope, receive, send_with_headers)
+                await refused(scope, body.receive, send_with_headers)
         finally:
             seconds = time.perf_counter() - begun
             route = getattr(scope.get("route"), "path", "unknown")

@@ -1,0 +1,385 @@
+"""The command line: folders kept alike, questions, memory, keys, and what it says when something is wrong."""
+
+import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from zuinig.app import cli as command_line
+from zuinig.app import logs
+from zuinig.app.cli import _shared
+from zuinig.app.documents import Documents, DocumentView
+from zuinig.core.db import Database
+from zuinig.core.settings import Settings
+from zuinig.ingestion.files import Files
+from zuinig.retrieval import embed
+
+HOTEL = "# Travel\n\nEmployees may book hotels up to 143 euros per night in Antwerp.\n"
+QUESTION = "What is the maximum hotel price per night in Antwerp?"
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The data directory of the commands, and no other setting of this shell."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"ZUINIG_{name.upper()}", raising=False)
+    monkeypatch.setenv("ZUINIG_DATA_DIR", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def zuinig(data, embedder, monkeypatch, capsys) -> Callable[..., Done]:
+    """Runs a command in this process, which saves the two seconds that a new one takes to import."""
+    monkeypatch.setattr(embed, "load", lambda *_, **__: embedder)
+    # It would leave the logs of all later tests on a stream that pytest closes.
+    monkeypatch.setattr(logs, "configure", lambda _: None)
+    monkeypatch.setattr(_shared.out, "width", 250)  # tables unbroken
+
+    def run(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["zuinig", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            command_line.main()
+        return Done(ended.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "docs"
+    (path / "sub").mkdir(parents=True)
+    (path / "travel.md").write_text(HOTEL)
+    (path / "sub" / "badge.md").write_text("# Badge\n\nA lost badge costs 25 euros.\n")
+    return path
+
+
+def documents(data: Path, collection: str | None = None) -> dict[str, DocumentView]:
+    """By path."""
+    db = Database(f"sqlite:///{data / 'zuinig.db'}")
+    views, _ = Documents(db, Files(data / "files")).page(limit=100, collection=collection)
+    db.close()
+    return {v.path: v for v in views}
+
+
+def summary(done: Done) -> str:
+    return done.out.strip().splitlines()[-1].partition(";")[0]
+
+
+# ingest
+
+
+def test_a_folder_is_added_and_a_second_run_skips_it(zuinig, folder, data):
+    assert summary(first := zuinig("ingest", folder)) == "2 added"
+    assert first.code == 0
+    before = documents(data)
+    assert set(before) == {"travel.md", "sub/badge.md"}
+    again = zuinig("ingest", folder)
+    assert (again.code, summary(again)) == (0, "2 unchanged")
+    assert documents(data) == before
+
+
+def test_a_changed_file_becomes_the_next_version_and_the_old_text_is_gone(zuinig, folder, data):
+    zuinig("ingest", folder)
+    (folder / "travel.md").write_text(HOTEL.replace("143", "177"))
+    assert summary(zuinig("ingest", folder)) == "1 replaced, 1 unchanged"
+    assert {path: v.version for path, v in documents(data).items()} == {"travel.md": 2, "sub/badge.md": 1}
+    answer = zuinig("ask", QUESTION).out
+    assert "177" in answer
+    assert "143" not in answer
+
+
+def test_hidden_files_and_links_are_left_out(zuinig, folder, data, tmp_path):
+    (tmp_path / "secret.md").write_text("# Secret\n\nNot in this folder.\n")
+    (folder / "link.md").symlink_to(tmp_path / "secret.md")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "notes.md").write_text("# Notes\n\nHidden.\n")
+    zuinig("ingest", folder)
+    assert set(documents(data)) == {"travel.md", "sub/badge.md"}
+
+
+def test_prune_removes_what_is_gone_and_nothing_else(zuinig, folder, data, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "lamp.md").write_text("# Lamp\n\nIt takes bulbs of type E27.\n")
+    zuinig("ingest", tmp_path / "other", "--collection", "other")
+    zuinig("ingest", folder)
+    (folder / "travel.md").unlink()
+    assert summary(zuinig("ingest", folder)) == "1 unchanged"
+    assert "travel.md" in documents(data)
+    pruned = zuinig("ingest", folder, "--prune")
+    assert (pruned.code, summary(pruned)) == (0, "1 removed, 1 unchanged")
+    assert set(documents(data)) == {"sub/badge.md", "lamp.md"}
+    assert "do not cover" in zuinig("ask", QUESTION).out
+
+
+def test_prune_keeps_a_file_that_was_only_renamed(zuinig, folder, data):
+    zuinig("ingest", folder)
+    (folder / "travel.md").rename(folder / "trips.md")
+    assert summary(zuinig("ingest", folder, "--prune")) == "2 unchanged"
+    assert len(documents(data)) == 2
+    assert "143" in zuinig("ask", QUESTION).out
+
+
+def test_prune_keeps_the_text_while_one_of_two_copies_is_there(zuinig, folder, data):
+    shutil.copy(folder / "travel.md", folder / "copy.md")
+    zuinig("ingest", folder)
+    (folder / "copy.md").unlink()  # the one the document was named after: it comes first
+    zuinig("ingest", folder, "--prune")
+    assert "143" in zuinig("ask", QUESTION).out
+
+
+def test_a_file_that_became_unreadable_is_not_pruned(zuinig, folder, data):
+    zuinig("ingest", folder)
+    (folder / "travel.md").write_bytes(b"")
+    assert summary(zuinig("ingest", folder, "--prune")) == "1 rejected, 1 unchanged"
+    assert "travel.md" in documents(data)
+
+
+def test_a_bad_file_is_told_with_its_reason_and_the_others_are_read(zuinig, folder, data):
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7 nothing")
+    (folder / "empty.txt").touch()
+    done = zuinig("ingest", folder)
+    assert (done.code, summary(done)) == (1, "2 added, 1 failed, 1 rejected")
+    rows = {line.split()[0]: line for line in done.out.splitlines() if line.strip()}
+    assert "damaged" in rows["broken.pdf"]
+    assert "empty" in rows["empty.txt"]
+    # It stays a failure until it is mended.
+    assert zuinig("ingest", folder).code == 1
+    (folder / "empty.txt").write_text("A note of one line.\n")
+    (folder / "broken.pdf").unlink()
+    assert zuinig("ingest", folder).code == 0
+
+
+def test_prune_with_a_single_file_would_empty_the_collection_and_is_refused(zuinig, folder, data):
+    zuinig("ingest", folder)
+    done = zuinig("ingest", folder / "travel.md", "--prune")
+    assert done.code == 2
+    assert "whole folders" in " ".join(done.err.split())
+    assert len(documents(data)) == 2
+
+
+def test_a_path_that_is_not_there_is_refused(zuinig, tmp_path):
+    assert zuinig("ingest", tmp_path / "nowhere").code == 2
+
+
+def test_a_running_service_answers_from_what_was_ingested_beside_it(running, zuinig, folder, monkeypatch):
+    monkeypatch.setenv("ZUINIG_DATA_DIR", str(running.services.settings.data_dir))
+    assert zuinig("ingest", folder).code == 0
+    assert "143" in running.ask(QUESTION)["answer"]
+
+
+def wait_until(ready: Callable[[], bool], nudge: Callable[[], object] = lambda: None) -> None:
+    until = time.monotonic() + 60
+    while not ready():
+        assert time.monotonic() < until, "it never came"
+        nudge()
+        time.sleep(0.3)
+
+
+def test_watch_follows_the_folder_until_it_is_interrupted(data, folder, tmp_path):
+    command = [sys.executable, "-c", "from zuinig.app.cli import main; main()", "ingest", str(folder), "--watch"]
+    said = tmp_path / "said"
+    with said.open("w") as stream, subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT) as watching:
+        try:
+            wait_until(lambda: "Watching" in said.read_text())
+            (folder / "new.md").write_text("# New\n\nThe canteen opens at noon.\n")
+            wait_until(lambda: (v := documents(data).get("new.md")) is not None and v.searchable)
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(30) == 0
+        finally:
+            watching.kill()
+    assert "Traceback" not in said.read_text()
+
+
+# ask
+
+
+def test_an_answer_comes_with_its_place_and_its_price(zuinig, folder):
+    zuinig("ingest", folder)
+    first, second = zuinig("ask", QUESTION), zuinig("ask", QUESTION)
+    assert "143 euros" in first.out
+    assert "[1] Travel (version 1)" in first.out
+    assert "from specialist; 0 tokens" in first.out
+    assert "from memory; 0 tokens" in second.out
+
+
+def test_an_answer_as_json_is_whole(zuinig, folder):
+    zuinig("ingest", folder, "--collection", "handbook")
+    found = json.loads(zuinig("ask", QUESTION, "--json", "--collection", "handbook").out)
+    assert found["source"] == "specialist"
+    assert "143" in found["citations"][0]["quote"]
+    assert found["usage"]["prompt_tokens"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"), [(["  "], "empty"), (["Why?", "--collection", "nope"], "no collection named 'nope'")]
+)
+def test_a_question_that_cannot_be_asked_is_refused_in_words(zuinig, arguments, said):
+    done = zuinig("ask", *arguments)
+    assert done.code == 2
+    assert said in done.err
+    assert "Traceback" not in done.err
+
+
+# memory
+
+PAIRS = [
+    {"id": "desk", "question": "What is the number of the desk?", "answer": "Dial 5001 — ask for “Zoë”."},
+    {"id": "7", "question": "Who is the owner?", "answer": "Ann.\nOr Bob."},
+]
+
+
+@pytest.fixture
+def lines(tmp_path: Path) -> Path:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(f"{json.dumps(p)}\n" for p in PAIRS), encoding="utf-8")
+    return path
+
+
+def test_memories_go_in_and_out_again_and_are_served_elsewhere(zuinig, lines, tmp_path, monkeypatch):
+    assert zuinig("memory", "import", lines).out.strip() == "2 added, 0 updated, 0 unchanged"
+    assert zuinig("memory", "import", lines).out.strip() == "0 added, 0 updated, 2 unchanged"
+    assert zuinig("memory", "export", tmp_path / "out.jsonl").code == 0
+    exported = (tmp_path / "out.jsonl").read_text(encoding="utf-8")
+    assert [json.loads(line) for line in exported.splitlines()] == PAIRS
+    assert zuinig("memory", "export").out == exported
+    monkeypatch.setenv("ZUINIG_DATA_DIR", str(tmp_path / "elsewhere"))
+    zuinig("memory", "import", tmp_path / "out.jsonl")
+    found = json.loads(zuinig("memory", "lookup", "what is the number of the desk").out)
+    assert found["hit"]
+    assert (found["memory"]["external_id"], found["memory"]["answer"]) == ("desk", PAIRS[0]["answer"])
+
+
+def test_lookup_says_why_memory_would_not_answer(zuinig, lines):
+    zuinig("memory", "import", lines)
+    found = json.loads(zuinig("memory", "lookup", "What is the number of the desks?!").out)
+    other = json.loads(zuinig("memory", "lookup", "Who is the cook?").out)
+    assert found["memory"] is None or found["hit"]
+    assert not other["hit"]
+    assert all(c["rejected_because"] for c in other["candidates"])
+
+
+def test_list_shows_the_newest_first(zuinig, lines):
+    zuinig("memory", "import", lines)
+    rows = zuinig("memory", "list").out.splitlines()[1:]
+    assert ["owner" in rows[0], "desk" in rows[1]] == [True, True]
+    assert all("live" in row and "import" in row for row in rows)
+    assert len(zuinig("memory", "list", "--limit", "1").out.splitlines()) == 2
+
+
+@pytest.mark.parametrize("line", ["not json", '{"question": "q"}', '{"question": "q", "answer": "a", "odd": 1}'])
+def test_a_wrong_line_is_named_and_nothing_is_imported(zuinig, lines, line):
+    with lines.open("a") as stream:
+        stream.write(f"{line}\n")
+    done = zuinig("memory", "import", lines)
+    assert done.code == 2
+    assert "line 3" in done.err
+    assert len(zuinig("memory", "list").out.splitlines()) == 1
+
+
+def test_an_import_into_an_unknown_collection_imports_nothing(zuinig, lines):
+    with lines.open("a") as stream:
+        stream.write('{"question": "q", "answer": "a", "collection": "nope"}\n')
+    done = zuinig("memory", "import", lines)
+    assert done.code == 2
+    assert "nope" in done.err
+    assert len(zuinig("memory", "list").out.splitlines()) == 1
+
+
+# keys
+
+
+def test_a_key_works_from_its_making_to_its_revoking(running, zuinig, monkeypatch):
+    monkeypatch.setenv("ZUINIG_DATA_DIR", str(running.services.settings.data_dir))
+    made = zuinig("keys", "create", "Zoë", "--scope", "read").out.splitlines()
+    key_id, key = made[0].split()[0], made[1]
+
+    def status() -> int:
+        headers = {"authorization": f"Bearer {key}"}
+        return httpx.get(f"{running.url}/v1/documents", headers=headers).status_code
+
+    assert status() == 200
+    listed = zuinig("keys", "list").out
+    assert key_id in listed
+    assert key not in listed
+    assert zuinig("keys", "revoke", key_id).code == 0
+    assert status() == 401
+    [row] = [line for line in zuinig("keys", "list").out.splitlines() if key_id in line]
+    assert row.split()[1:3] == ["Zoë", "read"]
+    assert len(row.split()) == 5  # with the day it was revoked
+
+
+def test_a_key_may_read_and_ask_unless_told_otherwise(zuinig):
+    assert "(ask, read)" in zuinig("keys", "create", "colleague").out
+
+
+def test_an_unknown_key_or_scope_is_refused(zuinig):
+    done = zuinig("keys", "revoke", "key_x")
+    assert (done.code, "keys list" in done.err) == (2, True)
+    assert zuinig("keys", "create", "x", "--scope", "all").code == 2
+
+
+def test_a_sign_in_link_opens_the_portal_once(running, zuinig, monkeypatch):
+    monkeypatch.setenv("ZUINIG_DATA_DIR", str(running.services.settings.data_dir))
+    path = zuinig("keys", "sign-in").out.strip().partition("/portal/")[2]
+    codes = [httpx.get(f"{running.url}/portal/{path}").status_code for _ in range(2)]
+    assert codes == [303, 401]
+
+
+# doctor, reindex
+
+
+def test_doctor_is_content_with_a_sound_service(zuinig, folder):
+    zuinig("ingest", folder)
+    done = zuinig("doctor")
+    assert done.code == 0
+    assert "!!" not in done.out
+    assert "indexes: 2 passages, 0 memories" in done.out
+
+
+def test_doctor_tells_of_an_address_that_the_service_would_refuse(zuinig, monkeypatch):
+    monkeypatch.setenv("ZUINIG_HOST", "0.0.0.0")
+    done = zuinig("doctor")
+    assert done.code == 1
+    assert "!!  address: ZUINIG_HOST" in done.out
+
+
+def test_reindex_makes_anew_what_another_embedder_made_and_full_text(zuinig, folder, data):
+    zuinig("ingest", folder)
+    with closing(sqlite3.connect(data / "zuinig.db")) as db, db:
+        db.execute("UPDATE document_versions SET embedder = 'another'")
+        db.execute("UPDATE passages SET vector = zeroblob(length(vector))")
+        db.execute("DELETE FROM passages_fts")
+    sick = zuinig("doctor")
+    assert sick.code == 1
+    assert "zuinig reindex" in sick.out
+    done = zuinig("reindex")
+    assert done.code == 0
+    assert "Embedded 2 texts anew; indexed are 2 passages and 0 memories." in done.out
+    assert zuinig("doctor").code == 0
+    assert "143" in zuinig("ask", QUESTION).out
+
+
+def test_wrong_settings_are_told_in_one_line(zuinig, monkeypatch):
+    monkeypatch.setenv("ZUINIG_PORT", "none")
+    done = zuinig("doctor")
+    assert done.code == 2
+    assert done.err.startswith("zuinig: ")
+    assert "ZUINIG_PORT" in done.err
