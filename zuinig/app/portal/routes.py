@@ -1,48 +1,93 @@
 """The portal: pages rendered here; what changes goes through the HTTP API, with the session's cookie."""
 
-import hashlib
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
+from pydantic import BaseModel, Field
+from sqlalchemy.orm import Session
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from zuinig.app.api.deps import SESSION_COOKIE, Served, check_same_origin, who
-from zuinig.app.portal.words import LANGUAGES, translate
+from zuinig.app.api import chat
+from zuinig.app.api.deps import SESSION_COOKIE, Admin, Asker, Reader, Served, Uploader, check_same_origin, who
+from zuinig.app.portal import batch, turns
+from zuinig.app.portal.words import LANGUAGES, reasons, translate
 from zuinig.app.services import Services
-from zuinig.core.errors import Unauthenticated
+from zuinig.core.errors import Unauthenticated, ZuinigError
 from zuinig.core.settings import Settings
+from zuinig.core.tables import now
 from zuinig.core.types import Principal, Scope
 
 _HERE = Path(__file__).parent
 _LANGUAGE_COOKIE = "zuinig_language"
 _WINDOW_CHARS = 20_000
+_DOCUMENTS_SHOWN = 50
+_VERDICTS_SHOWN = 100
+_SMALL_BODY = 100_000
+_IDS_BODY = 5_000_000
 
-router = APIRouter(prefix="/portal", include_in_schema=False)
+
+class _PageRoute(APIRoute):
+    """A person who opens a page gets a page, also where a program would get application/problem+json."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_with_pages(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ZuinigError as error:
+                if "hx-request" in request.headers:
+                    raise
+                if isinstance(error, Unauthenticated):
+                    return RedirectResponse("/portal/sign-in", status_code=303)
+                served: Services = request.app.state.services
+                principal = _principal(request, served)
+                return _render(request, served, "problem.html", principal, problem=error.message, status=error.status)
+
+        return handle_with_pages
+
+
+class _Static(StaticFiles):
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        # The modules import each other by plain names: a browser asks each time whether they are still the same.
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+router = APIRouter(prefix="/portal", include_in_schema=False, route_class=_PageRoute)
 templates = Jinja2Templates(_HERE / "templates")
 
 
 def install(app: FastAPI, settings: Settings) -> None:
-    app.include_router(router, max_body_size=100_000)
-    app.mount("/portal/static", StaticFiles(directory=_HERE / "static"), name="static")
+    app.include_router(router, max_body_size=_SMALL_BODY)
+    app.mount("/portal/static", _Static(directory=_HERE / "static"), name="static")
 
     @app.get("/", include_in_schema=False)
     def root() -> RedirectResponse:
         return RedirectResponse("/portal/")
 
 
+# Signing in
+
+
 @router.get("/sign-in")
 def sign_in_page(request: Request, served: Served, token: Annotated[str, Query(max_length=200)] = "") -> Response:
     """A link from the terminal signs in with one click; without a token, the form for an API key."""
     if not token:
-        return _page(request, served, "sign_in.html", None)
+        return _render(request, served, "sign_in.html", None)
     try:
         return _signed_in(served, served.auth.redeem(token))
-    except Unauthenticated as error:
-        return _page(request, served, "sign_in.html", None, problem=error.message, status=401)
+    except Unauthenticated:
+        return _not_signed_in(request, served, "used_link")
 
 
 @router.post("/sign-in")
@@ -51,8 +96,7 @@ def sign_in(request: Request, served: Served, key: Annotated[str, Form(max_lengt
     try:
         return _signed_in(served, served.auth.open_session(key.strip()))
     except Unauthenticated:
-        problem = translate(_language(request, served), "wrong_key")
-        return _page(request, served, "sign_in.html", None, problem=problem, status=401)
+        return _not_signed_in(request, served, "wrong_key")
 
 
 @router.post("/sign-out")
@@ -64,62 +108,184 @@ def sign_out(request: Request) -> Response:
 
 
 @router.post("/language")
-def language(request: Request, chosen: Annotated[str, Form(max_length=2)]) -> Response:
+def language(
+    request: Request,
+    chosen: Annotated[str, Form(max_length=2)],
+    back: Annotated[str, Form(max_length=2000)] = "/portal/",
+) -> Response:
     check_same_origin(request)
-    response = RedirectResponse("/portal/", status_code=303)
+    response = RedirectResponse(back if back.startswith("/portal/") else "/portal/", status_code=303)
     if chosen in LANGUAGES:
         response.set_cookie(_LANGUAGE_COOKIE, chosen, max_age=31_536_000, samesite="lax", httponly=True)
     return response
 
 
+# Asking
+
+
 @router.get("/")
-def home(request: Request, served: Served) -> Response:
-    principal = _who(request, served)
-    if principal is None:
-        return RedirectResponse("/portal/sign-in", status_code=303)
-    return _page(request, served, "home.html", principal)
+def home(
+    request: Request, served: Served, principal: Asker, conversation: Annotated[str, Query(max_length=100)] = ""
+) -> Response:
+    """A conversation has an address, so that it is still there when its reader comes back from a document."""
+    with served.db.read() as session:
+        found = turns.of_conversation(session, conversation, principal.key_id) if conversation else []
+    empty = not served.documents.counts()
+    return _render(
+        request, served, "home.html", principal, turns=found, conversation=conversation if found else "", empty=empty
+    )
+
+
+@router.get("/answers/{answer_id}")
+def answer(request: Request, served: Served, principal: Asker, answer_id: str) -> Response:
+    """A fragment: the turn, in place of the text that was streamed."""
+    with served.db.read() as session:
+        turn = turns.of_answer(session, answer_id, principal.key_id)
+    return _render(request, served, "_turn.html", principal, turn=turn)
+
+
+@router.post("/answers/{answer_id}/feedback")
+def give_feedback(
+    request: Request,
+    served: Served,
+    principal: Asker,
+    answer_id: str,
+    verdict: Annotated[Literal["up", "down"], Form()],
+    correction: Annotated[str, Form(max_length=20_000)] = "",
+) -> Response:
+    """A fragment: thanks, and after a thumbs-down the form for what the answer should have been."""
+    correction = correction.strip()
+    chat.feedback(answer_id, chat.FeedbackIn(verdict=verdict, correction=correction or None), served, principal)
+    said = "correction" if correction else verdict
+    return _render(request, served, "_feedback.html", principal, answer_id=answer_id, said=said)
+
+
+@router.get("/feedback")
+def feedback(request: Request, served: Served, principal: Admin) -> Response:
+    with served.db.read() as session:
+        found = turns.verdicts(session, _VERDICTS_SHOWN)
+    return _render(request, served, "feedback.html", principal, verdicts=found)
+
+
+# Documents
 
 
 @router.get("/documents")
-def documents(request: Request, served: Served) -> Response:
-    principal = _who(request, served)
-    if principal is None or not principal.may(Scope.READ):
-        return RedirectResponse("/portal/sign-in", status_code=303)
-    return _page(request, served, "documents.html", principal, collections=served.documents.collections())
+def documents(
+    request: Request, served: Served, principal: Reader, collection: str = "", status: str = "", after: str = ""
+) -> Response:
+    found, more = served.documents.page(
+        limit=_DOCUMENTS_SHOWN, after=after or None, collection=collection or None, status=status or None
+    )
+
+    def link(**changed: str) -> str:
+        asked = {"collection": collection, "status": status, **changed}
+        return f"/portal/documents?{urlencode({k: v for k, v in asked.items() if v})}"
+
+    return _render(
+        request,
+        served,
+        "documents.html",
+        principal,
+        found=found,
+        more=more,
+        collections=served.documents.collections(),
+        under_way=batch.under_way(served.documents.counts()),
+        collection=collection,
+        status_shown=status,
+        after=after,
+        link=link,
+    )
+
+
+class _Sent(BaseModel):
+    """What a page sent: see `batch.count`. ids: parted by commas."""
+
+    ids: str = ""
+    total: Annotated[int, Field(ge=0)] = 0
+    refused: Annotated[int, Field(ge=0)] = 0
+    dropped: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def documents(self) -> list[str]:
+        return [i for i in self.ids.split(",") if i]
+
+    def count(self, session: Session) -> batch.Tally:
+        return batch.count(session, self.documents, total=self.total, refused=self.refused, dropped=self.dropped)
+
+
+@router.post("/uploads", max_body_size=_IDS_BODY)
+def tally(request: Request, served: Served, principal: Reader, sent: Annotated[_Sent, Form()]) -> Response:
+    """A fragment: how far the files have come that this page sent."""
+    with served.db.read() as session:
+        counted = sent.count(session)
+    return _render(request, served, "_tally.html", principal, tally=counted)
+
+
+@router.post("/uploads/cancel", max_body_size=_IDS_BODY)
+def cancel_waiting(request: Request, served: Served, principal: Uploader, sent: Annotated[_Sent, Form()]) -> Response:
+    """A fragment: the same, once those that wait are called off."""
+    with served.db.write() as session:
+        batch.cancel_waiting(session, sent.documents)
+        counted = sent.count(session)
+    return _render(request, served, "_tally.html", principal, tally=counted)
 
 
 @router.get("/documents/{document_id}")
 def document(
     request: Request,
     served: Served,
+    principal: Reader,
     document_id: str,
+    version: Annotated[int, Query(ge=0)] = 0,
     start: Annotated[int, Query(ge=0)] = 0,
     end: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
-    """The extracted text around a citation, with the quote marked."""
-    principal = _who(request, served)
-    if principal is None or not principal.may(Scope.READ):
-        return RedirectResponse("/portal/sign-in", status_code=303)
+    """The extracted text around a citation, with the quote marked. version: the one cited; 0 marks nothing."""
     view, text = served.documents.text(document_id)
+    if version != view.version:
+        start = end = 0  # offsets of another version would mark the wrong words
     end = min(max(start, end), len(text))
     first, last = max(0, start - _WINDOW_CHARS), min(len(text), end + _WINDOW_CHARS)
-    parts: dict[str, Any] = {"before": text[first:start], "quote": text[start:end], "after": text[end:last]}
-    return _page(request, served, "document.html", principal, view=view, cut=(first > 0, last < len(text)), **parts)
+    return _render(
+        request,
+        served,
+        "document.html",
+        principal,
+        view=view,
+        changed=bool(version) and version != view.version,
+        cut=(first > 0, last < len(text)),
+        before=text[first:start],
+        quote=text[start:end],
+        rest=text[end:last],
+    )
+
+
+# Savings
 
 
 @router.get("/savings")
-def savings(request: Request, served: Served) -> Response:
-    principal = _who(request, served)
-    if principal is None or not principal.may(Scope.ADMIN):
-        return RedirectResponse("/portal/sign-in", status_code=303)
-    rows = {group: served.ledger.summary(group) for group in ("day", "source")}
-    return _page(request, served, "savings.html", principal, rows=rows)
+def savings(
+    request: Request, served: Served, principal: Admin, days: Annotated[int, Query(ge=0, le=36_500)] = 30
+) -> Response:
+    """days: 0 means all time."""
+    since = now() - timedelta(days=days) if days else None
+    rows = {group: served.ledger.summary(group, since=since) for group in ("day", "source")}
+    answers = sum(r.answers for r in rows["source"])
+    by_llm = sum(r.answers for r in rows["source"] if r.group == "llm")
+    totals = {
+        "answers": answers,
+        "saved_tokens": sum(r.saved_tokens for r in rows["source"]),
+        "saved_cost": sum(r.saved_cost for r in rows["source"]),
+        "free": (answers - by_llm) / answers if answers else 0.0,
+    }
+    return _render(request, served, "savings.html", principal, rows=rows, totals=totals, days=days)
 
 
-def _who(request: Request, served: Services) -> Principal | None:
+def _principal(request: Request, served: Services) -> Principal | None:
     try:
         return who(request, served)
-    except Unauthenticated:
+    except ZuinigError:
         return None
 
 
@@ -136,6 +302,11 @@ def _signed_in(served: Services, session: str) -> Response:
     return response
 
 
+def _not_signed_in(request: Request, served: Services, why: str) -> Response:
+    problem = translate(_language(request, served), why)
+    return _render(request, served, "sign_in.html", None, problem=problem, status=401)
+
+
 def _language(request: Request, served: Services) -> str:
     chosen = request.cookies.get(_LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
@@ -146,7 +317,7 @@ def _language(request: Request, served: Services) -> str:
     return served.settings.language
 
 
-def _page(
+def _render(
     request: Request,
     served: Services,
     template: str,
@@ -157,26 +328,20 @@ def _page(
     **values: Any,
 ) -> HTMLResponse:
     language = _language(request, served)
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return templates.TemplateResponse(
         request,
         template,
         {
             "t": lambda key: translate(language, key),
+            "reasons": reasons(language),
             "language": language,
+            "here": here if principal else "/portal/",
             "principal": principal,
             "may": {scope.value: principal is not None and principal.may(scope) for scope in Scope},
             "currency": served.settings.currency,
-            "version": _version(),
             "problem": problem,
             **values,
         },
         status_code=status,
     )
-
-
-def _version() -> str:
-    """Of the assets: a browser may keep them until they change."""
-    digest = hashlib.sha256()
-    for path in sorted((_HERE / "static").iterdir()):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]

@@ -1,0 +1,57 @@
+"""Pages in Chromium that fail their test when a script runs that must not, or another origin is asked."""
+
+import os
+import shutil
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if CHROMIUM is None and not os.environ.get("CI"):
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """opened(running) signs in by the link and gives the page."""
+
+    @contextmanager
+    def opened(running, **options):
+        wrong: list[str] = []
+        context = chromium.new_context(**{"locale": "en-GB", **options})
+        page = context.new_page()
+        # A violation of the Content-Security-Policy is an error on the console, and so is a failed request.
+        page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda e: wrong.append(str(e)))
+        page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((running.url, "data:")) else None)
+        page.on("dialog", lambda d: (wrong.append(d.message) if "Delete this" not in d.message else None, d.accept()))
+        page.wrong = wrong
+        page.goto(f"{running.url}/portal/sign-in?token={running.services.auth.sign_in_link().split('token=')[1]}")
+        yield page
+        context.close()
+        assert wrong == []
+
+    return opened
+
+
+@pytest.fixture
+def page(running, open_page):
+    with open_page(running) as found:
+        yield found

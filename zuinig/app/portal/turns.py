@@ -1,0 +1,113 @@
+"""Answered questions, as a page shows them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from zuinig.core.errors import NotFound
+from zuinig.core.tables import Answer, Feedback, LedgerEntry, Memory
+from zuinig.core.types import Source
+
+_MARK = re.compile(r"(\[\d+\])")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of an answer. citation: where its mark, such as [1], leads."""
+
+    text: str
+    citation: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """first_answered: when the memory was made that answered, where it still stands."""
+
+    id: str
+    question: str
+    parts: Sequence[Part]
+    source: str
+    citations: Sequence[dict[str, Any]]
+    first_answered: datetime | None
+    checked_by: str | None
+    model: str | None
+    tokens: int
+    saved_tokens: int
+    cost: float
+    saved_cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    question: str
+    answer: str
+    verdict: str
+    correction: str | None
+    created_at: datetime
+
+
+def of_answer(session: Session, answer_id: str, key_id: str) -> Turn:
+    """Raises NotFound for an answer that is not the asker's."""
+    found = _turns(session, Answer.id == answer_id, Answer.key_id == key_id)
+    if not found:
+        raise NotFound("There is no such answer.")
+    return found[0]
+
+
+def of_conversation(session: Session, conversation_id: str, key_id: str) -> list[Turn]:
+    """In order; none where the conversation is not the asker's."""
+    return _turns(session, Answer.conversation_id == conversation_id, Answer.key_id == key_id)
+
+
+def verdicts(session: Session, limit: int) -> list[Verdict]:
+    """Newest first."""
+    rows = session.execute(
+        sa.select(Feedback, Answer)
+        .join(Answer, Answer.id == Feedback.answer_id)
+        .order_by(Feedback.id.desc())
+        .limit(limit)
+    )
+    return [Verdict(a.question, a.answer, f.verdict, f.correction, f.created_at) for f, a in rows]
+
+
+def _turns(session: Session, *which: sa.ColumnElement[bool]) -> list[Turn]:
+    served_from = sa.and_(Memory.id == Answer.memory_id, Answer.source == Source.MEMORY)
+    rows = session.execute(
+        sa.select(Answer, LedgerEntry, Memory.created_at, Memory.verified_by)
+        .join(LedgerEntry, LedgerEntry.answer_id == Answer.id)
+        .outerjoin(Memory, served_from)
+        .where(*which)
+        .order_by(Answer.id)
+    )
+    return [_turn(*row) for row in rows]
+
+
+def _turn(answer: Answer, entry: LedgerEntry, first_answered: datetime | None, checked_by: str | None) -> Turn:
+    tokens = entry.prompt_tokens + entry.completion_tokens
+    return Turn(
+        id=answer.id,
+        question=answer.question,
+        parts=_parts(answer.answer, answer.citations),
+        source=answer.source,
+        citations=answer.citations,
+        first_answered=first_answered,
+        checked_by=checked_by,
+        model=entry.model,
+        tokens=tokens,
+        saved_tokens=entry.baseline_tokens - tokens,
+        cost=entry.cost_micros / 1_000_000,
+        saved_cost=entry.saved_cost_micros / 1_000_000,
+    )
+
+
+def _parts(text: str, citations: Sequence[dict[str, Any]]) -> list[Part]:
+    parts = []
+    for piece in filter(None, _MARK.split(text)):
+        number = int(piece[1:-1]) if _MARK.fullmatch(piece) else 0
+        parts.append(Part(piece, citations[number - 1] if 0 < number <= len(citations) else None))
+    return parts
