@@ -1,36 +1,17 @@
 """What tests share: a service that listens, services without workers, embedders, a passage made up."""
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
+from fakes import FakeEmbedder
 from running import Running
 
 from zuinig.app.services import Services, build
 from zuinig.core.settings import Settings
 from zuinig.core.types import Hit
 from zuinig.retrieval import embed
-from zuinig.retrieval.embed import Embedder, Vectors
-
-
-class FakeEmbedder:
-    """Unit vectors out of a hash: equal texts are equal, all others unrelated."""
-
-    id, dimension, max_tokens = "fake", 16, 256
-
-    def __init__(self) -> None:
-        self.embedded: list[str] = []
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        self.embedded += texts
-        rows = [np.frombuffer(hashlib.sha512(t.encode()).digest(), np.int32).astype(np.float32) for t in texts]
-        array = np.array(rows).reshape(len(texts), 16)
-        return array / np.linalg.norm(array, axis=1, keepdims=True)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(t.split()) for t in texts]
+from zuinig.retrieval.embed import Embedder
 
 
 @pytest.fixture
@@ -77,6 +58,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
     """Without workers: `ingest` does their work in the test's own thread."""
+    built = build(Settings(data_dir=tmp_path / "data", ingest_workers=0))
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def quick(tmp_path: Path, fake_embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
+    """As `services`, with vectors that take no time and mean nothing."""
+    monkeypatch.setattr(embed, "load", lambda *_, **__: fake_embedder)
     built = build(Settings(data_dir=tmp_path / "data", ingest_workers=0))
     yield built
     built.close()

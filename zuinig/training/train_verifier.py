@@ -1,0 +1,129 @@
+"""Train the same-question verifier: a cross-encoder over two questions, started from all-MiniLM-L6-v2.
+
+    python -m zuinig.training.train_verifier SOURCE pairs.jsonl CHECKPOINTS [--minutes 100]
+
+SOURCE: a folder in the sentence-transformers layout, or the `final` of an earlier run to go on from; pairs.jsonl: from
+`question_pairs`. Runs on a GPU where there is
+one, else on the CPU (bfloat16 where the processor has it, which doubles the speed). A checkpoint is written every 500
+steps, and a run that finds one goes on from it; CHECKPOINTS/final is what `export_verifier` reads.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+MAX_TOKENS = 96
+
+
+class Verifier(torch.nn.Module):  # type: ignore[misc]
+    """logit (n,) that two questions are the same: a linear layer over the first state beside the mean of all."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = torch.nn.Linear(2 * encoder.config.hidden_size, 1)
+
+    def forward(self, input_ids: Any, attention_mask: Any, token_type_ids: Any) -> Any:
+        states = self.encoder(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+        ).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        mean = (states * mask).sum(1) / mask.sum(1)
+        return self.head(torch.cat([states[:, 0], mean], dim=1).float()).squeeze(-1)
+
+
+def batches(lengths: Sequence[int], size: int, epoch: int) -> Iterator[list[int]]:
+    """Of pairs of about one length, so that next to nothing is padding, in an order drawn for the epoch."""
+    chance = random.Random(epoch)
+    order = list(range(len(lengths)))
+    chance.shuffle(order)
+    made: list[list[int]] = []
+    for start in range(0, len(order), size * 50):
+        pool = sorted(order[start : start + size * 50], key=lambda i: lengths[i])
+        made += [pool[i : i + size] for i in range(0, len(pool), size)]
+    chance.shuffle(made)
+    yield from made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path)
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("checkpoints", type=Path)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=6e-5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument(
+        "--minutes", type=float, default=1e9, help="the learning rate reaches zero by then at the latest"
+    )
+    args = parser.parse_args()
+
+    torch.manual_seed(1)
+    torch.set_num_threads(args.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer = AutoTokenizer.from_pretrained(args.source)
+    rows = [json.loads(line) for line in args.pairs.open()]
+    encoded = tokenizer([r["a"] for r in rows], [r["b"] for r in rows], truncation=True, max_length=MAX_TOKENS)
+    model = Verifier(AutoModel.from_pretrained(args.source)).to(device).train()
+    if (args.source / "head.pt").exists():
+        model.head.load_state_dict(torch.load(args.source / "head.pt", map_location=device))
+    optimizer = torch.optim.AdamW(model.parameters(), args.rate, weight_decay=0.01)
+    plan = [
+        batch
+        for epoch in range(args.epochs)
+        for batch in batches([len(i) for i in encoded["input_ids"]], args.batch, epoch)
+    ]
+    args.checkpoints.mkdir(parents=True, exist_ok=True)
+    saved = args.checkpoints / "state.pt"
+    first, spent = 0, 0.0
+    if saved.exists():
+        state = torch.load(saved, map_location=device)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        first, spent = state["step"], state["spent"]
+    begun, running = time.monotonic() - spent, 0.0
+    for step in range(first, len(plan)):
+        done = max(step / len(plan), (time.monotonic() - begun) / 60 / args.minutes)
+        if done >= 1:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = args.rate * min(1, step / 300) * (1 - done)
+        batch = plan[step]
+        inputs = tokenizer.pad(
+            {name: [encoded[name][i] for i in batch] for name in ("input_ids", "attention_mask", "token_type_ids")},
+            return_tensors="pt",
+        ).to(device)
+        labels = torch.tensor([float(rows[i]["label"]) for i in batch], device=device)
+        weights = torch.tensor([rows[i]["weight"] for i in batch], device=device)
+        with torch.autocast(device, torch.bfloat16):
+            logits = model(**inputs)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels, weights)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        running += loss.item()
+        if (step + 1) % 100 == 0:
+            print(f"step {step + 1} of {len(plan)}, done {done:.1%}, loss {running / 100:.4f}", flush=True)
+            running = 0.0
+        if (step + 1) % 500 == 0:
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
+            torch.save(state | {"spent": time.monotonic() - begun}, saved.with_suffix(".new"))
+            saved.with_suffix(".new").replace(saved)
+    final = args.checkpoints / "final"
+    model.encoder.save_pretrained(final)
+    tokenizer.save_pretrained(final)
+    torch.save(model.head.state_dict(), final / "head.pt")
+    print(f"trained in {(time.monotonic() - begun) / 60:.0f} minutes", flush=True)
+
+
+if __name__ == "__main__":
+    main()
