@@ -1,6 +1,7 @@
 """The command line: folders kept alike, questions, memory, keys, and what it says when something is wrong."""
 
 import json
+import os
 import shutil
 import signal
 import sqlite3
@@ -115,6 +116,17 @@ def test_hidden_files_and_links_are_left_out(zuinig, folder, data, tmp_path):
     assert set(documents(data)) == {"travel.md", "sub/badge.md"}
 
 
+def test_a_name_that_looks_like_markup_or_is_not_utf8_is_shown_and_read(zuinig, folder, data):
+    (folder / "[").mkdir()
+    (folder / "[" / "bold].md").write_text("# A\n\nA.\n")
+    (folder / os.fsdecode(b"caf\xe9.md")).write_text("# B\n\nB.\n")
+    done = zuinig("ingest", folder)
+    assert done.code == 0
+    assert "[/bold].md" in done.out
+    assert {"[/bold].md", "caf%E9.md"} < set(documents(data))
+    assert summary(zuinig("ingest", folder, "--prune")) == "4 unchanged"
+
+
 def test_prune_removes_what_is_gone_and_nothing_else(zuinig, folder, data, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "lamp.md").write_text("# Lamp\n\nIt takes bulbs of type E27.\n")
@@ -143,6 +155,13 @@ def test_prune_keeps_the_text_while_one_of_two_copies_is_there(zuinig, folder, d
     (folder / "copy.md").unlink()  # the one the document was named after: it comes first
     zuinig("ingest", folder, "--prune")
     assert "143" in zuinig("ask", QUESTION).out
+
+
+def test_a_file_that_became_a_copy_of_another_loses_its_old_text(zuinig, folder, data):
+    zuinig("ingest", folder)
+    shutil.copy(folder / "sub" / "badge.md", folder / "travel.md")
+    assert summary(zuinig("ingest", folder)) == "1 replaced, 1 unchanged"
+    assert "143" not in zuinig("ask", QUESTION).out
 
 
 def test_a_file_that_became_unreadable_is_not_pruned(zuinig, folder, data):
@@ -267,13 +286,27 @@ def test_memories_go_in_and_out_again_and_are_served_elsewhere(zuinig, lines, tm
     assert (found["memory"]["external_id"], found["memory"]["answer"]) == ("desk", PAIRS[0]["answer"])
 
 
+def test_a_memory_of_one_collection_is_exported_as_such(zuinig, folder, tmp_path):
+    zuinig("ingest", folder, "--collection", "board")
+    pair = {"id": "1", "question": "Who is the owner?", "answer": "Ann.", "collection": "board"}
+    (tmp_path / "one.jsonl").write_text(json.dumps(pair))
+    zuinig("memory", "import", tmp_path / "one.jsonl")
+    assert json.loads(zuinig("memory", "export").out) == pair
+
+
+def test_an_export_that_is_taken_in_again_adds_nothing(zuinig, tmp_path):
+    (tmp_path / "one.jsonl").write_text('{"question": "Who is the owner?", "answer": "Ann."}')
+    zuinig("memory", "import", tmp_path / "one.jsonl")
+    zuinig("memory", "export", tmp_path / "out.jsonl")
+    assert zuinig("memory", "import", tmp_path / "out.jsonl").out.startswith("0 added")
+
+
 def test_lookup_says_why_memory_would_not_answer(zuinig, lines):
     zuinig("memory", "import", lines)
-    found = json.loads(zuinig("memory", "lookup", "What is the number of the desks?!").out)
-    other = json.loads(zuinig("memory", "lookup", "Who is the cook?").out)
-    assert found["memory"] is None or found["hit"]
-    assert not other["hit"]
-    assert all(c["rejected_because"] for c in other["candidates"])
+    found = json.loads(zuinig("memory", "lookup", "Who is not the owner?").out)
+    assert (found["hit"], found["memory"]) == (False, None)
+    assert all(c["rejected_because"] for c in found["candidates"])
+    assert {c["question"] for c in found["candidates"]} == {p["question"] for p in PAIRS}
 
 
 def test_list_shows_the_newest_first(zuinig, lines):
@@ -282,6 +315,14 @@ def test_list_shows_the_newest_first(zuinig, lines):
     assert ["owner" in rows[0], "desk" in rows[1]] == [True, True]
     assert all("live" in row and "import" in row for row in rows)
     assert len(zuinig("memory", "list", "--limit", "1").out.splitlines()) == 2
+
+
+def test_a_question_and_a_name_with_brackets_are_shown_as_they_are(zuinig, tmp_path):
+    (tmp_path / "one.jsonl").write_text('{"question": "What is [/] for?", "answer": "Paths."}')
+    zuinig("memory", "import", tmp_path / "one.jsonl")
+    zuinig("keys", "create", "[/]")
+    assert "What is [/] for?" in zuinig("memory", "list").out
+    assert "[/]" in zuinig("keys", "list").out
 
 
 @pytest.mark.parametrize("line", ["not json", '{"question": "q"}', '{"question": "q", "answer": "a", "odd": 1}'])

@@ -245,3 +245,24 @@ def test_metrics_and_openapi(filled):
     assert "zuinig_request_seconds_bucket" in text
     paths = filled.client.get("/openapi.json").json()["paths"]
     assert {"/v1/chat", "/v1/context", "/v1/memories/import", "/v1/chat/completions"} <= set(paths)
+
+
+def test_cache_status_says_whether_memory_answered_and_cache_control_asks_for_a_fresh_answer(filled):
+    question = {"question": "At which floor is the desk when my token is gone?"}
+
+    def outcome(**headers):
+        return filled.client.post("/v1/chat", json=question, headers=headers).headers["cache-status"]
+
+    assert outcome() == "zuinig; fwd=miss; stored"
+    assert outcome() == "zuinig; hit"
+    assert outcome(**{"cache-control": "no-cache"}) == "zuinig; fwd=request; stored"
+    assert outcome(**{"cache-control": "no-store"}) == "zuinig; fwd=request"
+    with filled.client.stream("POST", "/v1/chat", json={**question, "stream": True}) as streamed:
+        assert streamed.headers["cache-status"] == "zuinig; hit"
+
+
+def test_a_question_about_now_is_answered_and_not_stored(filled):
+    body = {"question": "Which VPN profile should I use today?"}
+    for _ in range(2):
+        answer = filled.client.post("/v1/chat", json=body)
+        assert (answer.json()["source"], answer.headers["cache-status"]) == ("specialist", "zuinig; fwd=miss")

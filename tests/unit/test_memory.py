@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from running import ingest
 
 from zuinig.app.answer import Ask
-from zuinig.core.tables import LedgerEntry, Memory, Passage
+from zuinig.core.tables import LedgerEntry, Memory, Passage, now
 from zuinig.core.types import MemoryStatus, Source
 from zuinig.memory.curate import Pair
 
@@ -49,6 +49,70 @@ def test_answer_is_stale_once_its_document_changed(services, ask):
     assert answer.source == Source.SPECIALIST
     assert "177" in answer.answer
     assert "143" not in answer.answer
+
+
+def test_a_memory_lives_on_where_the_new_version_still_says_what_it_rests_on(services, ask):
+    before = "# Guide\n\n" + HOTEL.format(143)
+    ingest(services, "travel.md", before)
+    first = ask(QUESTION)
+    document = ingest(services, "travel.md", before + "\n## Parking\n\nParking at the station is free on Sundays.\n")
+    again = ask(QUESTION)
+    assert again.source == Source.MEMORY
+    [citation] = again.citations
+    assert (citation.version, first.citations[0].version) == (2, 1)
+    _, text = services.documents.text(document)
+    assert text[citation.start : citation.end] == citation.quote == first.citations[0].quote
+
+
+def test_a_new_document_that_may_answer_otherwise_makes_the_memory_stale(services, ask):
+    ingest(services, "travel.md", HOTEL.format(143))
+    ask(QUESTION)
+    ingest(services, "menu.md", "# Canteen\n\nOn Fridays the canteen serves fish with potatoes.\n")
+    assert ask(QUESTION).source == Source.MEMORY
+    ingest(services, "news.md", "# News\n\nFrom May, hotels in Antwerp may cost employees up to 190 euros per night.\n")
+    assert ask(QUESTION).source == Source.SPECIALIST
+
+
+def test_what_people_wrote_is_put_up_for_review_when_a_document_speaks_of_it(services):
+    services.curate.import_pairs([Pair(QUESTION, "143 euros.")], created_by="test")
+    ingest(services, "news.md", HOTEL.format(190))
+    with services.db.read() as session:
+        [memory] = session.scalars(sa.select(Memory)).all()
+    assert memory.status == MemoryStatus.LIVE
+    assert "something new" in memory.review_reason
+
+
+def test_an_answer_made_while_a_better_document_came_in_is_not_remembered(services, ask, monkeypatch):
+    ingest(services, "travel.md", HOTEL.format(143))
+    seen = services.search.seen()
+    ingest(services, "news.md", "# News\n\nFrom May, hotels in Antwerp may cost employees up to 190 euros per night.\n")
+    monkeypatch.setattr(type(services.search), "seen", lambda _: seen)
+    ask(QUESTION)
+    with services.db.read() as session:
+        assert session.scalars(sa.select(Memory.id)).all() == []
+
+
+@pytest.mark.parametrize("question", ["What may a hotel in Antwerp cost today?", "Who approved my hotel in Antwerp?"])
+def test_what_holds_only_now_or_for_the_asker_is_not_remembered(services, ask, question):
+    ingest(services, "travel.md", HOTEL.format(143))
+    ask(question)
+    assert ask(question).source != Source.MEMORY
+
+
+def test_an_expired_memory_is_not_served(services, ask):
+    ingest(services, "travel.md", HOTEL.format(143))
+    ask(QUESTION)
+    with services.db.write() as session:
+        session.execute(sa.update(Memory).values(expires_at=now()))
+    assert services.recall.find(QUESTION, None).hit is None
+
+
+def test_refresh_answers_anew_and_remembers_that(services, ask):
+    ingest(services, "travel.md", HOTEL.format(143))
+    ask(QUESTION)
+    assert ask(QUESTION, memory="refresh").source == Source.SPECIALIST
+    with services.db.read() as session:
+        assert sorted(session.scalars(sa.select(Memory.status))) == [MemoryStatus.LIVE, MemoryStatus.RETIRED]
 
 
 def test_a_deleted_document_answers_nothing_from_anywhere(services, ask):

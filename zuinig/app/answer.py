@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+import numpy as np
 import sqlalchemy as sa
 import structlog
 from langchain_core.language_models import BaseChatModel
@@ -45,10 +46,17 @@ class Ask:
     question: str
     conversation_id: str | None = None
     collections: Sequence[str] | None = None
-    memory: Literal["use", "skip", "only"] = "use"
+    memory: Literal["use", "skip", "only", "refresh"] = "use"  # refresh: answer anew, and remember that
     llm: Literal["allow", "never"] = "allow"
     # The standalone question of the turn before, where the caller keeps the conversation itself.
     previous: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What memory said, before anything else is done. request: not asked, by the asker's wish; bypass: a follow-up."""
+
+    outcome: Literal["hit", "miss", "request", "bypass"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +87,11 @@ class Answered:
     memory: ServedMemory | None
     usage: Usage
     timing_ms: dict[str, float]
+    recalled: Recalled
+    remembered: bool
+
+
+Step = Recalled | Delta | Answered
 
 
 @dataclass(slots=True)
@@ -95,6 +108,7 @@ class _Climb:
     source: Source = Source.NONE
     confidence: float = 0.0
     citations: Sequence[Citation] = ()
+    recalled: Recalled = Recalled("miss")
     served: Remembered | None = None
     vector: Vectors | None = None
     hits: Sequence[Hit] = ()
@@ -102,6 +116,7 @@ class _Climb:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     model: str | None = None
+    seen: int = 0  # the last change of the passages that the search could see
     remembers: bool = True
     timing: dict[str, float] = field(default_factory=dict)
 
@@ -136,12 +151,13 @@ class Answers:
                 return event
         raise AssertionError("the ladder ends with an answer")
 
-    def steps(self, ask: Ask, principal: Principal) -> Iterator[Delta | Answered]:
-        """The answer as it comes, then the whole of it, last and once."""
+    def steps(self, ask: Ask, principal: Principal) -> Iterator[Step]:
+        """What memory said, the answer as it comes, then the whole of it, last and once."""
         begun = time.perf_counter()
         climb = self._begin(ask, principal)
         with climb.stage("memory"):
             self._recall_into(climb)
+        yield climb.recalled
         if climb.served is None and ask.memory != "only":
             self._retrieve(climb)
             yield from self._answer(climb)
@@ -166,17 +182,22 @@ class Answers:
         return _Climb(ask, principal, collections, conversation_id, turn.question, turn.depends)
 
     def _recall_into(self, climb: _Climb) -> None:
-        if climb.ask.memory == "skip" or climb.depends:
+        if climb.ask.memory in ("skip", "refresh"):
+            climb.recalled = Recalled("request")
+            return
+        if climb.depends:
+            climb.recalled = Recalled("bypass")
             return
         found = self._recall.find(climb.standalone, climb.collections)
         climb.vector = found.vector
         if found.hit is not None:
-            climb.served = found.hit
+            climb.served, climb.recalled = found.hit, Recalled("hit")
             climb.answer, climb.source, climb.confidence = found.hit.answer, Source.MEMORY, found.probability
             climb.citations = [Citation(**c) for c in found.hit.citations]
 
     def _retrieve(self, climb: _Climb) -> None:
         with climb.stage("search"):
+            climb.seen = self._search.seen()
             if climb.vector is None:
                 climb.vector = self._embedder.embed([climb.standalone])
             climb.hits = self._search.search(
@@ -269,15 +290,26 @@ class Answers:
         if climb.served is not None or climb.ask.memory == "only":
             with climb.stage("baseline"):
                 hits = self._search.search(
-                    climb.standalone, _PASSAGES_READ, collections=climb.collections, vector=climb.vector
+                    climb.standalone, _PASSAGES_READ, collections=climb.collections, vector=self._vector(climb)
                 )
         return prompt.prompt_tokens(self._tokens, baseline(hits), climb.standalone)
+
+    def _vector(self, climb: _Climb) -> Vectors | None:
+        """The question's, where there is one: a memory that was found by its words has its own."""
+        if climb.vector is not None or climb.served is None:
+            return climb.vector
+        with self._db.read() as session:
+            kept = session.scalar(
+                sa.select(Memory.vector).where(Memory.id == climb.served.id, Memory.embedder == self._embedder.id)
+            )
+        return np.frombuffer(kept, np.float32)[np.newaxis] if kept is not None else None
 
     def _record(self, climb: _Climb, usage: Usage) -> Answered:
         answer_id = new_id("ans")
         scope = scope_key(climb.collections)
         with self._db.write() as session:
-            if session.get(Conversation, climb.conversation_id) is None:
+            # A conversation that begins here has an id that was made just now.
+            if climb.ask.conversation_id is None or session.get(Conversation, climb.conversation_id) is None:
                 session.add(Conversation(id=climb.conversation_id, key_id=climb.principal.key_id))
                 session.flush()
             memory_id = self._remember(session, climb, usage, scope)
@@ -320,6 +352,8 @@ class Answers:
             else None,
             usage=usage,
             timing_ms=climb.timing,
+            recalled=climb.recalled,
+            remembered=served is None and memory_id is not None,
         )
 
     def _remember(self, session: Session, climb: _Climb, usage: Usage, scope: str) -> int | None:
@@ -331,7 +365,7 @@ class Answers:
                 .values(hits=Memory.hits + 1, baseline_tokens=usage.baseline_tokens)
             )
             return climb.served.id
-        wanted = climb.remembers and climb.ask.memory == "use" and not climb.depends
+        wanted = climb.remembers and climb.ask.memory in ("use", "refresh") and not climb.depends
         if climb.source not in (Source.SPECIALIST, Source.LLM) or not wanted or climb.vector is None:
             return None
         return remember(
@@ -347,6 +381,7 @@ class Answers:
                 created_by=climb.principal.key_id,
                 vector=climb.vector,
                 embedder=self._embedder.id,
+                since=climb.seen,
             ),
         )
 

@@ -1,5 +1,6 @@
 """What each answer cost, and what plain RAG would have spent on the same question."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database
 from zuinig.core.settings import Settings
-from zuinig.core.tables import ApiKey, LedgerEntry
+from zuinig.core.tables import ApiKey, Collection, LedgerEntry
 from zuinig.core.types import Source, Usage
 
 GroupBy = Literal["day", "source", "user", "collection"]
@@ -119,8 +120,19 @@ class Ledger:
         ).group_by(c.group)
         rows = rows.order_by(c.group.desc() if group_by == "day" else sa.func.count().desc())
         with self._db.read() as session:
+            names = _collection_names(session) if group_by == "collection" else {}
             return [
-                SummaryRow(str(g or ""), n, p, o, b, cost / _MICROS, saved / _MICROS, p50 or 0.0, p95 or 0.0)
+                SummaryRow(
+                    _named(g, names) if group_by == "collection" else str(g or ""),
+                    n,
+                    p,
+                    o,
+                    b,
+                    cost / _MICROS,
+                    saved / _MICROS,
+                    p50 or 0.0,
+                    p95 or 0.0,
+                )
                 for g, n, p, o, b, cost, saved, p50, p95 in session.execute(rows)
             ]
 
@@ -134,6 +146,15 @@ class Ledger:
                 return sa.func.coalesce(ApiKey.name, LedgerEntry.key_id)
             case "collection":
                 return sa.type_coerce(LedgerEntry.scope, sa.String)
+
+
+def _collection_names(session: Session) -> dict[str, str]:
+    return {str(i): name for i, name in session.execute(sa.select(Collection.id, Collection.name))}
+
+
+def _named(scope: str | None, names: Mapping[str, str]) -> str:
+    """What a question was asked of, as people call it: collections parted by commas, or all of them."""
+    return ", ".join(names.get(i, "deleted") for i in scope.split(",")) if scope else "all"
 
 
 def _percentile(c: Any, percent: int) -> sa.ColumnElement[float]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import structlog
 from langchain_core.language_models import BaseChatModel
@@ -22,8 +23,9 @@ from zuinig.ingestion.pipeline import Pipeline, Worker
 from zuinig.ingestion.queue import Queue
 from zuinig.ingestion.upload import Uploads, sweep
 from zuinig.memory.curate import Curate
-from zuinig.memory.freshness import document_changed
+from zuinig.memory.freshness import Freshness
 from zuinig.memory.recall import Recall
+from zuinig.memory.verify import MODELS, Verifier
 from zuinig.retrieval import embed, stores
 from zuinig.retrieval.embed import Embedder
 from zuinig.retrieval.index import VectorIndex
@@ -42,6 +44,7 @@ class Services:
     passages: VectorIndex
     memories: VectorIndex
     search: Search
+    verifier: Verifier
     recall: Recall
     curate: Curate
     uploads: Uploads
@@ -91,8 +94,10 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
     files = Files(settings.files_dir)
     sweep(db, files)
     search = Search(db, embedder, passages)
-    recall = Recall(db, embedder, memories, similarity=settings.memory_similarity)
-    uploads = Uploads(db, files, max_bytes=settings.max_upload_mb * 1_000_000, on_change=document_changed)
+    verifier = Verifier(_model_folder(settings.verifier), threads=settings.embed_threads)
+    recall = Recall(db, embedder, memories, verifier, wrong_budget=settings.memory_wrong_budget)
+    freshness = Freshness(db, memories)
+    uploads = Uploads(db, files, max_bytes=settings.max_upload_mb * 1_000_000, on_delete=freshness.deleted)
     queue = Queue(db, lease_s=settings.lease_s, max_attempts=settings.max_attempts)
     pipeline = Pipeline(
         db,
@@ -101,7 +106,7 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         embedder,
         size=settings.passage_tokens,
         overlap=settings.passage_overlap_tokens,
-        on_change=document_changed,
+        foresee=freshness.foresee,
     )
     ledger = Ledger(db, settings)
     answers = Answers(db, search, recall, embedder, tokens, ledger, settings, llm or _llm(settings))
@@ -114,6 +119,7 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         passages=passages,
         memories=memories,
         search=search,
+        verifier=verifier,
         recall=recall,
         curate=Curate(db, embedder),
         uploads=uploads,
@@ -132,6 +138,11 @@ def parser(settings: Settings) -> Parser:
         memory_mb=settings.parse_memory_mb,
         max_text_chars=settings.max_text_chars,
     )
+
+
+def _model_folder(name: str) -> Path:
+    """A shipped model, or any folder."""
+    return MODELS / name if Path(name).name == name else Path(name)
 
 
 def _llm(settings: Settings) -> BaseChatModel | None:

@@ -80,8 +80,14 @@ class Settings(BaseSettings):
     context_budget_tokens: int = Field(600, ge=50, description="Most tokens of document text sent to an LLM.")
 
     # Memory
-    memory_similarity: float = Field(
-        0.92, ge=0, le=1, description="Cosine below which two differently worded questions are never the same."
+    memory_wrong_budget: float = Field(
+        0.01,
+        ge=0,
+        le=0.2,
+        description="Share of the answers out of memory that may be wrong; 0 serves only the same words.",
+    )
+    verifier: str = Field(
+        "same-question-int8", description="Shipped model that says whether two questions are the same, or a folder."
     )
 
     # LLM

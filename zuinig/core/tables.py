@@ -152,6 +152,9 @@ class Memory(Base):
     citations: Mapped[list[Any]] = mapped_column(default=list)
     baseline_tokens: Mapped[int | None]
     hits: Mapped[int] = mapped_column(default=0)
+    expires_at: Mapped[datetime | None]
+    review_at: Mapped[datetime | None]  # somebody should look at it from then on
+    review_reason: Mapped[str | None] = mapped_column(sa.Text)
     created_by: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)

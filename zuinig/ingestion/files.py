@@ -13,6 +13,8 @@ from uuid import uuid4
 
 _CHUNK = 1 << 20
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# A byte of a file name that is not UTF-8 stands in a str as half a surrogate, which nothing can store.
+_UNDECODED = re.compile("[\ud800-\udfff]")
 _LONGEST_NAME = 200
 _YOUNG_S = 3600
 
@@ -69,7 +71,8 @@ def clean_path(name: str) -> str:
 
     Control and direction characters go, as do drive letters, leading slashes and dots that climb.
     """
-    name = _UNWANTED.sub("", unicodedata.normalize("NFC", name)).replace("\\", "/")
+    name = _UNDECODED.sub(lambda byte: f"%{ord(byte[0]) & 0xFF:02X}", name)
+    name = unicodedata.normalize("NFC", _UNWANTED.sub("", name)).replace("\\", "/")
     parts = [p.strip() for p in name.split("/")]
     kept = [_shorten(p) for p in parts if p not in ("", ".", "..") and not re.fullmatch(r"[A-Za-z]:", p)]
     return "/".join(kept[-20:]) or "unnamed"

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 
@@ -20,7 +20,7 @@ from zuinig.ingestion.files import Files
 from zuinig.ingestion.parse import Cancelled, Parser
 from zuinig.ingestion.queue import Claim, LeaseLost, Queue
 from zuinig.ingestion.split import Draft, SplitText, split
-from zuinig.ingestion.upload import OnChange, remove_passages, remove_unused
+from zuinig.ingestion.upload import remove_passages, remove_unused
 from zuinig.retrieval import lexical
 from zuinig.retrieval.embed import Embedder, Vectors
 from zuinig.retrieval.index import changed
@@ -30,6 +30,9 @@ log = structlog.get_logger()
 _REPORT_EVERY_S = 0.5
 _EMBED_AT_ONCE = 64
 _SQL_VARIABLES = 900
+
+# Called before a swap with the vectors of the passages that are new; what it returns, in the swap's transaction.
+Foresee = Callable[[Vectors], Callable[[Session, str, int], None]]
 
 
 class Pipeline:
@@ -42,10 +45,10 @@ class Pipeline:
         *,
         size: int,
         overlap: int,
-        on_change: OnChange,
+        foresee: Foresee,
     ) -> None:
         self._db, self._files, self._queue, self._embedder = db, files, queue, embedder
-        self._size, self._overlap, self._on_change = size, overlap, on_change
+        self._size, self._overlap, self._foresee = size, overlap, foresee
 
     def run(self, claim: Claim, parser: Parser) -> None:
         """Work one claim to its end: ready, or failed with a reason. What was cancelled meanwhile is dropped."""
@@ -57,7 +60,8 @@ class Pipeline:
             if not pieces.passages:
                 raise DocumentError("No text was found in this file.", code="empty")
             vectors = self._embed(claim, pieces.passages)
-            replaced = self._swap(claim, title, label, pieces, vectors, _pages(parsed))
+            swapped = self._foresee(vectors[self._new_to(claim.document_id, pieces.passages)])
+            replaced = self._swap(claim, title, label, pieces, vectors, _pages(parsed), swapped)
         except (LeaseLost, Cancelled):
             log.info("document.dropped", document=claim.document_id)
         except DocumentError as error:
@@ -117,8 +121,27 @@ class Pipeline:
                 found.update({h: np.frombuffer(v, np.float32) for h, v in rows})
         return found
 
+    def _new_to(self, document_id: str, drafts: Sequence[Draft]) -> list[int]:
+        """Which of the passages the document's live version does not hold."""
+        with self._db.read() as session:
+            held = set(
+                session.scalars(
+                    sa.select(Passage.content_hash)
+                    .join(DocumentVersion, DocumentVersion.id == Passage.version_id)
+                    .where(DocumentVersion.document_id == document_id, DocumentVersion.live)
+                )
+            )
+        return [n for n, draft in enumerate(drafts) if draft.content_hash not in held]
+
     def _swap(
-        self, claim: Claim, title: str, label: str, pieces: SplitText, vectors: Vectors, pages: int | None
+        self,
+        claim: Claim,
+        title: str,
+        label: str,
+        pieces: SplitText,
+        vectors: Vectors,
+        pages: int | None,
+        swapped: Callable[[Session, str, int], None],
     ) -> set[str]:
         """New passages in, old ones out, memories told: a reader sees the one version or the other.
 
@@ -143,8 +166,7 @@ class Pipeline:
             version.ended_at = document.updated_at = now()
             document.title, document.filename = title, version.filename
             session.flush()
-            if old is not None:
-                self._on_change(session, document.id)
+            swapped(session, document.id, version.id)
         return {old.sha256} if old is not None else set()
 
     def _insert(

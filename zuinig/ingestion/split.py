@@ -86,6 +86,16 @@ def _units(
     tokens = count_tokens([b.text for b in blocks])
     path: list[tuple[int, str]] = []
     section = 0
+
+    def cut(block: Block, kind: BlockKind, start: int, end: int, count: int) -> Iterator[_Unit]:
+        names = tuple(name for _, name in path)
+        if count <= size:
+            yield _Unit(start, end, count, kind, block.page, section, names, None)
+            return
+        header = block.text.split("\n", 1)[0] if kind == BlockKind.TABLE else None
+        for n, (left, right, piece_count) in enumerate(_pieces(block, start, text, size, count_tokens)):
+            yield _Unit(left, right, piece_count, kind, block.page, section, names, header if n else None)
+
     for i, (block, (start, end), count) in enumerate(zip(blocks, spans, tokens, strict=True)):
         if block.kind == BlockKind.HEADING:
             section += 1
@@ -93,22 +103,12 @@ def _units(
                 path.pop()
             follower = blocks[i + 1] if i + 1 < len(blocks) else None
             bare = follower is None or (follower.kind == BlockKind.HEADING and follower.level <= block.level)
-            if bare and block.text.strip():
-                # Nothing stands below it: the heading itself is all there is to find.
-                names = tuple(name for _, name in path)
-                yield _Unit(start, end, count, BlockKind.TEXT, block.page, section, names, None)
+            # Where nothing stands below it, or where it is body text in disguise, the heading itself is to be found.
+            if block.text.strip() and (bare or len(block.text) > _CONTEXT_CHARS):
+                yield from cut(block, BlockKind.TEXT, start, end, count)
             path.append((block.level, " ".join(block.text.split())))
-            continue
-        if not block.text.strip():
-            continue
-        names = tuple(name for _, name in path)
-        if count <= size:
-            yield _Unit(start, end, count, block.kind, block.page, section, names, None)
-            continue
-        header = block.text.split("\n", 1)[0] if block.kind == BlockKind.TABLE else None
-        pieces = list(_pieces(block, start, text, size, count_tokens))
-        for n, (left, right, piece_count) in enumerate(pieces):
-            yield _Unit(left, right, piece_count, block.kind, block.page, section, names, header if n else None)
+        elif block.text.strip():
+            yield from cut(block, block.kind, start, end, count)
 
 
 def _pieces(block: Block, at: int, text: str, size: int, count_tokens: CountTokens) -> Iterator[tuple[int, int, int]]:
@@ -133,16 +133,21 @@ def _lines(text: str) -> list[tuple[int, int]]:
 
 
 def _by_words(text: str, start: int, end: int, size: int, count_tokens: CountTokens) -> Iterator[tuple[int, int, int]]:
-    # The step is in characters so that text without spaces is cut as well: a token is seldom under two of them.
+    # The step is in characters so that text without spaces is cut as well. It begins with two a token, and is made
+    # shorter where tokens are: in Chinese each character is one, and what the embedder does not read is not found.
     step = size * 2
     while start < end:
         stop = min(start + step, end)
-        if stop < end and (space := text.rfind(" ", start + step // 2, stop)) > 0:
+        if stop < end and (space := text.rfind(" ", start + step // 2, stop)) > start:
             stop = space
         piece = text[start:stop]
         left = len(piece) - len(piece.lstrip())
+        count = count_tokens([piece])[0] if piece.strip() else 0
+        if count > size and stop - start > 1:
+            step = max(1, min(stop - start - 1, (stop - start) * size // count))
+            continue
         if piece.strip():
-            yield start + left, start + len(piece.rstrip()), count_tokens([piece])[0]
+            yield start + left, start + len(piece.rstrip()), count
         start = stop
 
 

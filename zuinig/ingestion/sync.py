@@ -36,13 +36,18 @@ def sync(
     """Queue what is new or changed under the roots. prune: delete what the collection has and the roots have not."""
     results: list[Synced] = []
     seen: set[str] = set()
-    for path, name in walk(roots):
-        seen.add(clean_path(name))
+    for path, relative in walk(roots):
+        name = clean_path(relative)
+        seen.add(name)
         result = _one(uploads, path, name, collection)
         results.append(result)
         progress(result)
     if prune:
+        # By id too: a file that was renamed, or that has a copy, is one document under the name it first had.
+        found = {r.document_id for r in results}
         for document_id, name in _others(db, collection, seen):
+            if document_id in found:
+                continue
             uploads.delete(document_id)
             results.append(Synced(name, "removed", document_id))
             progress(results[-1])

@@ -19,8 +19,8 @@ from zuinig.retrieval.index import changed
 Outcome = Literal["created", "replaces", "unchanged"]
 DEFAULT_COLLECTION = "default"
 
-# Called in the transaction in which what a document says changes; the dialog memory listens.
-OnChange = Callable[[Session, str], None]
+# Called in the transaction in which a document is deleted; the dialog memory listens.
+OnDelete = Callable[[Session, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Accepted:
 
 
 class Uploads:
-    def __init__(self, db: Database, files: Files, *, max_bytes: int, on_change: OnChange) -> None:
-        self._db, self._files, self._max_bytes, self._on_change = db, files, max_bytes, on_change
+    def __init__(self, db: Database, files: Files, *, max_bytes: int, on_delete: OnDelete) -> None:
+        self._db, self._files, self._max_bytes, self._on_delete = db, files, max_bytes, on_delete
 
     def accept(self, name: str, stream: IO[bytes], collection: str, *, document_id: str | None = None) -> Accepted:
         """Keep the bytes and queue them. When this returns, a kill no longer loses them.
@@ -67,7 +67,7 @@ class Uploads:
             ).all():
                 remove_passages(session, version_id)
             session.execute(sa.delete(Document).where(Document.id == document_id))
-            self._on_change(session, document_id)
+            self._on_delete(session, document_id)
         remove_unused(self._db, self._files, hashes)
 
 
@@ -79,10 +79,11 @@ def _register(
         document = _get(session, document_id)
     else:
         collection_id = _collection(session, collection)
+        # The path first: a file that became a copy of another must not go on answering with its old text.
         document = session.scalar(
-            sa.select(Document).where(Document.collection_id == collection_id, Document.sha256 == sha256).limit(1)
-        ) or session.scalar(
             sa.select(Document).where(Document.collection_id == collection_id, Document.path == path).limit(1)
+        ) or session.scalar(
+            sa.select(Document).where(Document.collection_id == collection_id, Document.sha256 == sha256).limit(1)
         )
         if document is None:
             document = Document(
@@ -163,6 +164,8 @@ def _needs_bytes() -> sa.Select[str]:
 
 def remove_unused(db: Database, files: Files, hashes: set[str]) -> None:
     """Delete those files that no version needs any more; after the transaction that made them so."""
+    if not hashes:
+        return
     with db.write() as session:
         used = set(session.scalars(_needs_bytes().where(DocumentVersion.sha256.in_(hashes))))
         for sha256 in hashes - used:

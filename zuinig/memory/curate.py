@@ -116,7 +116,7 @@ class Curate:
 def _fill(memory: Memory, pair: Pair, vector: bytes, embedder: str, by: str) -> None:
     memory.question, memory.answer = pair.question, pair.answer
     memory.question_key = question_key(pair.question)
-    memory.external_id = pair.external_id
+    memory.external_id = pair.external_id if pair.external_id is not None else memory.external_id
     memory.vector, memory.embedder = vector, embedder
     memory.status, memory.status_reason = MemoryStatus.LIVE, None
     memory.verified_by, memory.updated_at = by, now()
@@ -148,10 +148,10 @@ def get(session: Session, memory_id: int) -> Memory:
     return memory
 
 
-def every(session: Session) -> Iterator[Memory]:
-    """All memories in service, oldest first; for export."""
-    live = sa.select(Memory).where(Memory.status == MemoryStatus.LIVE).order_by(Memory.id)
-    yield from session.scalars(live.execution_options(yield_per=1000))
+def written(session: Session) -> Iterator[Memory]:
+    """The memories in service that people wrote, oldest first; for export."""
+    live = sa.select(Memory).where(Memory.status == MemoryStatus.LIVE, Memory.origin.in_(("import", "human")))
+    yield from session.scalars(live.order_by(Memory.id).execution_options(yield_per=1000))
 
 
 def _batches(pairs: Iterable[Pair], size: int) -> Iterator[list[Pair]]:

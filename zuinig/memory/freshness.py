@@ -1,31 +1,175 @@
 """Whether a memory may still be served: its evidence must be what the documents say, now."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from zuinig.core.tables import DocumentVersion, Evidence, Memory, Passage, now
+from zuinig.core.db import Database
+from zuinig.core.tables import DocumentVersion, Evidence, IndexChange, Memory, Passage, now
 from zuinig.core.types import MemoryStatus
-from zuinig.retrieval.index import changed
+from zuinig.retrieval.embed import Vectors
+from zuinig.retrieval.index import VectorIndex, changed
+
+# Called in the transaction of a swap with the document and the version that is live from now on.
+Swapped = Callable[[Session, str, int], None]
+
+_SQL_VARIABLES = 900
+_NEAREST = 64
+_AT_ONCE = 32
+# A new passage this much further from the question than the evidence is may still be the one that answers it.
+_RIVAL_MARGIN = 0.05
+# What people wrote has no evidence to compare with: a passage this near speaks of the same matter.
+_SPEAKS_OF = 0.6
 
 
-def document_changed(session: Session, document_id: str) -> None:
-    """Every live memory that rests on the document is stale from this transaction on."""
-    ids = session.scalars(
-        sa.select(Memory.id)
-        .where(Memory.status == MemoryStatus.LIVE)
-        .where(Memory.id.in_(sa.select(Evidence.memory_id).where(Evidence.document_id == document_id)))
+class Freshness:
+    """What the dialog memory has to do when documents change."""
+
+    def __init__(self, db: Database, memories: VectorIndex) -> None:
+        self._db, self._memories = db, memories
+
+    def deleted(self, session: Session, document_id: str) -> None:
+        """Every live memory that rests on the document is stale from this transaction on."""
+        take_out(
+            session, _resting_on(session, document_id), MemoryStatus.STALE, f"The document {document_id} was deleted."
+        )
+
+    def foresee(self, passages: Vectors) -> Swapped:
+        """Before a swap: find the memories that the new passages (n, d) may contradict (percolation).
+
+        What is returned belongs in the swap's transaction. Memories that rest on the document are re-anchored where
+        the new version still holds their evidence, else stale; those that the new passages may answer differently are
+        stale too, so that the next asker is answered anew; what people wrote stays in service and is put up for review.
+        """
+        rivals = self._rivals(passages)
+
+        def swapped(session: Session, document_id: str, version_id: int) -> None:
+            reanchor(session, document_id, version_id)
+            live = set(session.scalars(sa.select(Memory.id).where(Memory.status == MemoryStatus.LIVE, _among(rivals))))
+            written = _of_people(session, live)
+            take_out(
+                session,
+                sorted(live - written),
+                MemoryStatus.STALE,
+                f"The document {document_id} says something new on this; the next answer takes it into account.",
+            )
+            if written:
+                session.execute(
+                    sa.update(Memory)
+                    .where(Memory.id.in_(written))
+                    .values(review_reason=f"The document {document_id} says something new on this.", review_at=now())
+                )
+
+        return swapped
+
+    def _rivals(self, passages: Vectors) -> set[int]:
+        """The memories to whose question a new passage is about as near as their evidence."""
+        near: dict[int, float] = {}
+        for start in range(0, len(passages), _AT_ONCE):
+            with self._db.read() as session:
+                ids, scores, _ = self._memories.search(session, passages[start : start + _AT_ONCE], _NEAREST)
+            for i, score in zip(ids.ravel().tolist(), scores.ravel().tolist(), strict=True):
+                near[i] = max(score, near.get(i, -1.0))
+        near.pop(-1, None)
+        found: set[int] = set()
+        wanted = list(near)
+        with self._db.read() as session:
+            for i in range(0, len(wanted), _SQL_VARIABLES):
+                part = wanted[i : i + _SQL_VARIABLES]
+                nearness = evidence_nearness(session, part)
+                found.update(m for m in part if near[m] >= nearness.get(m, _SPEAKS_OF + _RIVAL_MARGIN) - _RIVAL_MARGIN)
+        return found
+
+
+def reanchor(session: Session, document_id: str, version_id: int) -> None:
+    """Memories that rest on the document move to its new version if that holds the very passages, else are stale."""
+    resting = _resting_on(session, document_id)
+    if not resting:
+        return
+    number = session.scalar(sa.select(DocumentVersion.number).where(DocumentVersion.id == version_id))
+    passages = {
+        p.content_hash: p for p in session.scalars(sa.select(Passage).where(Passage.version_id == version_id)).all()
+    }
+    lost = []
+    for start in range(0, len(resting), _SQL_VARIABLES):
+        part = resting[start : start + _SQL_VARIABLES]
+        evidence: dict[int, list[Evidence]] = {}
+        for e in session.scalars(
+            sa.select(Evidence).where(Evidence.document_id == document_id, Evidence.memory_id.in_(part))
+        ):
+            evidence.setdefault(e.memory_id, []).append(e)
+        for memory in session.scalars(sa.select(Memory).where(Memory.id.in_(part))):
+            rests_on = evidence[memory.id]
+            if not all(e.content_hash in passages for e in rests_on):
+                lost.append(memory.id)
+                continue
+            for e in rests_on:
+                e.version_id = version_id
+            memory.citations = [
+                _moved(c, passages[c["content_hash"]], number or 1) if c["document_id"] == document_id else c
+                for c in memory.citations
+            ]
+    session.flush()
+    take_out(session, lost, MemoryStatus.STALE, f"The document {document_id} no longer says what this rests on.")
+
+
+def _moved(citation: dict[str, Any], passage: Passage, number: int) -> dict[str, Any]:
+    at = max(passage.text.find(citation["quote"]), 0)
+    start = passage.start + at
+    return citation | {
+        "version_id": passage.version_id,
+        "version": number,
+        "passage_id": passage.id,
+        "page": passage.page,
+        "start": start,
+        "end": start + len(citation["quote"]),
+    }
+
+
+def evidence_nearness(session: Session, ids: Sequence[int]) -> dict[int, float]:
+    """memory -> cosine of its question with the furthest passage of its evidence; none for what people wrote."""
+    rows = session.execute(
+        sa.select(Memory.id, Memory.vector, Passage.vector.label("passage"))
+        .join(Evidence, Evidence.memory_id == Memory.id)
+        .join(
+            Passage,
+            sa.and_(Passage.version_id == Evidence.version_id, Passage.content_hash == Evidence.content_hash),
+        )
+        .where(Memory.id.in_(ids))
+    )
+    found: dict[int, float] = {}
+    for row in rows:
+        cosine = float(np.frombuffer(row.vector, np.float32) @ np.frombuffer(row.passage, np.float32))
+        found[row.id] = min(cosine, found.get(row.id, 1.0))
+    return found
+
+
+def has_rivals(session: Session, memory_id: int, vector: Vectors, since: int) -> bool:
+    """Whether passages that came after change `since` of the index are about as near as the memory's evidence.
+
+    They came while its answer was being made, out of the documents as they were before.
+    """
+    rows = session.scalars(
+        sa.select(Passage.vector)
+        .join(IndexChange, sa.and_(IndexChange.item_id == Passage.id, IndexChange.index == "passages"))
+        .where(IndexChange.seq > since, IndexChange.added)
     ).all()
-    take_out(session, ids, MemoryStatus.STALE, f"The document {document_id} changed or was deleted.")
+    if not rows:
+        return False
+    nearest = float((np.frombuffer(b"".join(rows), np.float32).reshape(len(rows), -1) @ vector.ravel()).max())
+    return nearest >= evidence_nearness(session, [memory_id]).get(memory_id, 1.0) - _RIVAL_MARGIN
 
 
 def take_out(session: Session, ids: Sequence[int], status: MemoryStatus, reason: str) -> None:
     """Out of service and out of the index, in the caller's transaction."""
-    for i in range(0, len(ids), 900):
+    for i in range(0, len(ids), _SQL_VARIABLES):
         session.execute(
             sa.update(Memory)
-            .where(Memory.id.in_(ids[i : i + 900]))
+            .where(Memory.id.in_(ids[i : i + _SQL_VARIABLES]))
             .values(status=status, status_reason=reason, updated_at=now())
         )
     changed(session, "memories", ids, added=False)
@@ -43,3 +187,21 @@ def outdated(session: Session, ids: Sequence[int]) -> set[int]:
         )
     )
     return set(session.scalars(sa.select(Evidence.memory_id).where(Evidence.memory_id.in_(ids), ~holds.exists())))
+
+
+def _resting_on(session: Session, document_id: str) -> Sequence[int]:
+    return session.scalars(
+        sa.select(Memory.id)
+        .where(Memory.status == MemoryStatus.LIVE)
+        .where(Memory.id.in_(sa.select(Evidence.memory_id).where(Evidence.document_id == document_id)))
+    ).all()
+
+
+def _of_people(session: Session, ids: Iterable[int]) -> set[int]:
+    return set(session.scalars(sa.select(Memory.id).where(_among(ids), Memory.origin.in_(("import", "human")))))
+
+
+def _among(ids: Iterable[int]) -> sa.ColumnElement[bool]:
+    """Any number of ids, as one parameter."""
+    listed = sa.func.json_each(json.dumps(sorted(ids))).table_valued("value")
+    return Memory.id.in_(sa.select(listed.c.value))

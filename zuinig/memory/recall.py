@@ -1,6 +1,6 @@
 """The one door to memories: lookup in stages, each cheap enough for the next, and checked at the moment of serving.
 
-normal form -> nearest questions by vector -> the same words? -> is the evidence still what the documents say?
+normal form -> nearest questions by vector -> the same question? -> is the evidence still what the documents say?
 """
 
 from collections.abc import Sequence
@@ -8,25 +8,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database
-from zuinig.core.tables import Memory
+from zuinig.core.tables import Memory, now
 from zuinig.core.types import MemoryStatus
+from zuinig.memory.bound import bound
 from zuinig.memory.freshness import outdated
-from zuinig.memory.questions import difference, question_key
+from zuinig.memory.questions import question_key
+from zuinig.memory.verify import Verifier, VerifierFailed
 from zuinig.retrieval.embed import Embedder, Vectors
 from zuinig.retrieval.index import VectorIndex
 
 _SHORTLIST = 8
 _TRIES = 5
+_AS_LIKELY = 0.005
 _SQL_VARIABLES = 900
 
-# Share of Quora question pairs that people call the same, by cosine of the shipped embedder: a logistic fit on
-# 3,000 of them (training/fit_similarity.py). It says how alike two questions look, and serves nothing.
-_SLOPE, _MIDDLE = 10.22, 0.812
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,14 @@ def scope_key(collections: Sequence[int] | None) -> str:
     return "" if collections is None else ",".join(map(str, sorted(set(collections))))
 
 
-def probability_same(cosine: float) -> float:
-    return float(1 / (1 + np.exp(-_SLOPE * (cosine - _MIDDLE))))
-
-
 class Recall:
-    def __init__(self, db: Database, embedder: Embedder, index: VectorIndex, *, similarity: float) -> None:
-        self._db, self._embedder, self._index, self._similarity = db, embedder, index, similarity
+    """wrong_budget: the share of what is served that may be wrong; the verifier's calibration keeps to it."""
+
+    def __init__(
+        self, db: Database, embedder: Embedder, index: VectorIndex, verifier: Verifier, *, wrong_budget: float
+    ) -> None:
+        self._db, self._embedder, self._index, self._verifier = db, embedder, index, verifier
+        self._least = verifier.threshold(wrong_budget)
 
     def find(self, question: str, collections: Sequence[int] | None) -> Lookup:
         """One question of a dialog: the vector is made only where the normal form finds nothing."""
@@ -120,58 +122,72 @@ class Recall:
                     memories = _by_id(session, {int(i) for i in ids.ravel()})
                     gone = outdated(session, list(memories))
                     break
+        near = [
+            [
+                (memory, min(float(score), 1.0))
+                for i, score in zip(ids[n], scores[n], strict=True)
+                # What is of another scope is none of the asker's business, not even as a near miss.
+                if (memory := memories.get(int(i))) is not None and _serves(memory, scope)
+            ]
+            for n in range(len(questions))
+        ]
+        probabilities = self._probabilities(questions, near)
         return [
-            self._judge(question, scope, vectors[n : n + 1], list(zip(ids[n], scores[n], strict=True)), memories, gone)
+            self._judge(question, scope, vectors[n : n + 1], near[n], probabilities[n], gone)
             for n, question in enumerate(questions)
         ]
+
+    def _probabilities(
+        self, questions: Sequence[str], near: Sequence[Sequence[tuple[Memory, float]]]
+    ) -> list[list[float]]:
+        """Of each candidate that it asks the same; zeros where the verifier failed: no judgement is no hit."""
+        pairs = [(q, memory.question) for q, found in zip(questions, near, strict=True) for memory, _ in found]
+        try:
+            flat = iter(self._verifier.probabilities(pairs, [c for found in near for _, c in found]).tolist())
+        except VerifierFailed as error:
+            log.error("verifier.failed", reason=str(error))
+            flat = iter([0.0] * len(pairs))
+        return [[next(flat) for _ in found] for found in near]
 
     def _judge(
         self,
         question: str,
         scope: str,
         vector: Vectors,
-        near: Sequence[tuple[int, float]],
-        memories: dict[int, Memory],
+        near: Sequence[tuple[Memory, float]],
+        probabilities: Sequence[float],
         gone: set[int],
     ) -> Lookup:
-        candidates = []
-        for memory_id, score in near:
-            memory = memories.get(int(memory_id))
-            # What is of another scope is none of the asker's business, not even as a near miss.
-            if memory is None or not _serves(memory, scope):
-                continue
-            cosine = min(float(score), 1.0)
-            candidates.append(
-                Candidate(
-                    _remembered(memory),
-                    round(cosine, 4),
-                    round(probability_same(cosine), 4),
-                    self._rejection(question, memory, cosine, memory.id in gone),
-                )
-            )
-        accepted = [c for c in candidates if c.rejected_because is None]
+        candidates = [
+            Candidate(_remembered(m), round(cosine, 4), round(p, 4), self._rejection(question, m, p, m.id in gone))
+            for (m, cosine), p in zip(near, probabilities, strict=True)
+        ]
+        accepted = [n for n, c in enumerate(candidates) if c.rejected_because is None]
         if accepted:
-            best = _choose([memories[c.memory.id] for c in accepted], scope)
+            # The likeliest first; of equal ones what people wrote, and the newest.
+            likeliest = max(probabilities[n] for n in accepted)
+            alike = [near[n][0] for n in accepted if probabilities[n] >= likeliest - _AS_LIKELY]
+            best = _choose(alike, scope)
             if best is not None:
-                probability = next(c.probability for c in accepted if c.memory.id == best.id)
+                probability = next(p for (m, _), p in zip(near, probabilities, strict=True) if m.id == best.id)
                 return Lookup(best, probability, tuple(candidates), vector)
-            candidates = [
-                replace(c, rejected_because="collections answer it differently") if c in accepted else c
-                for c in candidates
-            ]
-        most = max((c.probability for c in candidates), default=0.0)
-        return Lookup(None, most, tuple(candidates), vector)
+            for n in accepted:
+                candidates[n] = replace(candidates[n], rejected_because="collections answer it differently")
+        return Lookup(None, max(probabilities, default=0.0), tuple(candidates), vector)
 
-    def _rejection(self, question: str, memory: Memory, cosine: float, is_outdated: bool) -> str | None:
+    def _rejection(self, question: str, memory: Memory, probability: float, is_outdated: bool) -> str | None:
         if is_outdated:
             return "the documents it rests on changed"
-        if cosine < self._similarity:
-            return "not similar enough"
-        return difference(question, memory.question)
+        if probability < self._least:
+            return "probably another question"
+        if bound(question) != bound(memory.question):
+            return "one of the two holds only for now, or only for the asker"
+        return None
 
 
 def _live() -> sa.Select[Memory]:
-    return sa.select(Memory).where(Memory.status == MemoryStatus.LIVE)
+    unexpired = sa.or_(Memory.expires_at.is_(None), Memory.expires_at > now())
+    return sa.select(Memory).where(Memory.status == MemoryStatus.LIVE, unexpired)
 
 
 def _by_id(session: Session, ids: set[int]) -> dict[int, Memory]:

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from zuinig.core.tables import Evidence, Memory, now
 from zuinig.core.types import Citation, MemoryStatus
-from zuinig.memory.freshness import outdated
+from zuinig.memory.bound import bound
+from zuinig.memory.freshness import has_rivals, outdated
 from zuinig.memory.questions import question_key
 from zuinig.retrieval.embed import Vectors
 from zuinig.retrieval.index import changed
@@ -17,7 +18,10 @@ from zuinig.retrieval.index import changed
 
 @dataclass(frozen=True, slots=True)
 class NewMemory:
-    """scope: see `memory.recall.scope_key`. vector: (1, d), the question's. origin: the rung that answered."""
+    """scope: see `memory.recall.scope_key`. vector: (1, d), the question's. origin: the rung that answered.
+
+    since: the last change of the passages' index that the answer could take into account.
+    """
 
     question: str
     answer: str
@@ -29,14 +33,16 @@ class NewMemory:
     created_by: str
     vector: Vectors
     embedder: str
+    since: int
 
 
 def remember(session: Session, new: NewMemory) -> int | None:
-    """Returns the memory's id, or None where there is nothing to remember: no evidence, or evidence that is gone.
+    """Returns the memory's id, or None where there is nothing to remember: no evidence, evidence that is gone, newer
+    passages that may answer otherwise, or a question bound to the moment or the asker.
 
     An earlier answer to the very same question makes room: its row is taken out of service, not overwritten.
     """
-    if not new.citations:
+    if not new.citations or bound(new.question) is not None:
         return None
     key = question_key(new.question)
     memory = Memory(
@@ -61,7 +67,7 @@ def remember(session: Session, new: NewMemory) -> int | None:
     )
     session.flush()
     # The documents may have changed while the answer was being made.
-    if outdated(session, [memory.id]):
+    if outdated(session, [memory.id]) or has_rivals(session, memory.id, new.vector, new.since):
         session.delete(memory)
         return None
     replace(session, key, new.scope, memory.id)

@@ -90,6 +90,11 @@ class VectorIndex:
             self._follow(session)
             return len(self._store)
 
+    def catch_up(self) -> int:
+        """Apply what changed; returns the last change that was seen."""
+        with self._db.read() as session, self._lock:
+            return self._follow(session)
+
     @property
     def generation(self) -> int:
         return self._generation

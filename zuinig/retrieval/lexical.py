@@ -1,5 +1,6 @@
 """Full-text search by SQLite FTS5. It stands in the transaction of the rows, so it is never behind them."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Session
 from zuinig.core.tables import FTS_TABLE
 from zuinig.retrieval.words import content_words
 
+_APOSTROPHE = re.compile("['’]")
 _MOST_TERMS = 32  # a pasted e-mail is no better found by its hundredth word
 
 
@@ -31,21 +33,24 @@ def remove_version(session: Session, version_id: int) -> None:
 
 def search(session: Session, query: str, limit: int, collections: Sequence[int] | None) -> dict[int, float]:
     """Passage id -> BM25, higher is better; at most limit. collections: ids, or None for all."""
-    terms = list(dict.fromkeys(content_words(query)))[:_MOST_TERMS]
+    found = content_words(query)
+    # A genitive is looked for with and without its ending: "lamp's" is in no document that says "the lamp".
+    found += [w for word in found for w in _APOSTROPHE.split(word)[:1] if len(word) > len(w) > 2]
+    terms = list(dict.fromkeys(found))[:_MOST_TERMS]
     if not terms or (collections is not None and not collections):
         return {}
     match = f"{{context text}} : ({_any(terms)})"
     if collections is not None:
         # Inside the MATCH: a filter beside it would throw away the best rows of other collections after ranking them.
         match = f"(scope : ({_any(map(_token, collections))})) AND ({match})"
-    found = session.execute(
+    rows = session.execute(
         sa.text(
             f"SELECT rowid, -bm25({FTS_TABLE}, 0.0, 1.0, 1.0) FROM {FTS_TABLE} WHERE {FTS_TABLE} MATCH :match "  # noqa: S608
             f"ORDER BY bm25({FTS_TABLE}, 0.0, 1.0, 1.0) LIMIT :limit"
         ),
         {"match": match, "limit": limit},
     )
-    return {int(rowid): float(score) for rowid, score in found}
+    return {int(rowid): float(score) for rowid, score in rows}
 
 
 def rebuild(session: Session) -> None:

@@ -1,7 +1,7 @@
 """The reader without a language model: quotes the sentences that answer, or says that nothing fits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,12 +11,13 @@ from zuinig.retrieval.sentences import Sentence, coverage, term_weights
 # Logistic regression over (best sentence's cosine, its coverage, best passage's cosine, best passage's coverage),
 # fitted by training/fit_answerable.py on questions whose passage is in the collection against questions of other
 # fields asked of the same collection. Held-out figures: docs/benchmarks.md.
-_WEIGHTS = (6.56, 3.58, 16.33, 0.99)
-_BIAS = -11.38
+_WEIGHTS = (6.44, 0.78, 23.48, 3.76)
+_BIAS = -14.73
 ANSWERS_FROM = 0.5
 
 _MOST_QUOTES = 3
 _NEAR_BEST = 0.8
+_LINES_ANNOUNCED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +41,20 @@ def read(question: str, sentences: Sequence[Sentence], hits: Sequence[Hit], *, l
         if sentence.score < _NEAR_BEST * best.score or len(quotes) == _MOST_QUOTES:
             break
         # The same text out of another document adds nothing.
-        if all(sentence.text != q.text for q in quotes):
-            quotes.append(sentence)
+        if all(sentence.text not in q.text for q in quotes):
+            quotes.append(_with_what_follows(sentence))
     return Reading(confidence, tuple(quotes))
+
+
+def _with_what_follows(sentence: Sentence) -> Sentence:
+    """A sentence that announces a list or a table says nothing without it."""
+    if not sentence.text.endswith(":"):
+        return sentence
+    hit = sentence.hit
+    lines = hit.text[sentence.end - hit.start :].splitlines(keepends=True)[: _LINES_ANNOUNCED + 1]
+    end = sentence.end + len("".join(lines).rstrip())
+    text = hit.text[sentence.start - hit.start : end - hit.start]
+    return replace(sentence, text=text, shown=text, end=end)
 
 
 def features(question: str, sentences: Sequence[Sentence], hits: Sequence[Hit]) -> tuple[float, float, float, float]:

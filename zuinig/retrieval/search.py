@@ -43,6 +43,10 @@ class Search:
                     return self._rank(session, vector, by_words, near)[:limit]
         raise AssertionError("unreachable")
 
+    def seen(self) -> int:
+        """The last change of the passages that a search from now on takes into account."""
+        return self._index.catch_up()
+
     def _nearest(
         self, session: Session, vector: Vectors, wanted: int, collections: Sequence[int] | None
     ) -> tuple[dict[int, float], bool]:

@@ -1,15 +1,15 @@
 """Asking: the answer with where it comes from, what it rests on, and what it cost."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from zuinig.app.answer import Answered, Ask, Delta
-from zuinig.app.api import sse
+from zuinig.app.answer import Ask, Delta, Recalled, Step
+from zuinig.app.api import cache, sse
 from zuinig.app.api.deps import Asker, Served
 from zuinig.app.api.schemas import AnswerOut, Name, Question, answer_out
 from zuinig.app.metrics import Metrics
@@ -26,7 +26,7 @@ class ChatIn(BaseModel):
     conversation_id: Annotated[str, Field(max_length=100)] | None = None
     stream: bool = False
     collections: Annotated[list[Name], Field(max_length=100)] | None = None
-    memory: Literal["use", "skip", "only"] = "use"
+    memory: cache.Memory = "use"
     llm: Literal["allow", "never"] = "allow"
 
     def ask(self) -> Ask:
@@ -34,33 +34,34 @@ class ChatIn(BaseModel):
 
 
 @router.post("/chat", responses=sse.SCHEMA)
-def chat(body: ChatIn, served: Served, principal: Asker, request: Request) -> AnswerOut:
-    """With `stream`, Server-Sent Events: `delta` events with a piece of the answer each, then one `done` or `error`."""
+def chat(body: ChatIn, served: Served, principal: Asker, request: Request, response: Response) -> AnswerOut:
+    """With `stream`, Server-Sent Events: `delta` events with a piece of the answer each, then one `done` or `error`.
+
+    `Cache-Control: no-cache` asks for an answer made anew, as `"memory": "refresh"` does; `Cache-Status` says whether
+    memory answered.
+    """
     metrics: Metrics = request.app.state.metrics
+    ask = body.ask()
+    ask = replace(ask, memory=cache.wish(ask.memory, request.headers.get("cache-control")))
     if body.stream:
-        steps = served.answers.steps(body.ask(), principal)
-        # The first step is taken here, so that a question that cannot be asked gets its status, not a stream.
-        response: Any = _stream(next(steps), steps, metrics)
-        return response  # type: ignore[no-any-return]
-    answered = served.answers.ask(body.ask(), principal)
+        steps = served.answers.steps(ask, principal)
+        # The first steps are taken here, so that what fails at once gets its status, not a stream.
+        headers, steps = cache.begun(steps)
+        streamed: Any = sse.stream(_events(steps, metrics), headers)
+        return streamed  # type: ignore[no-any-return]
+    answered = served.answers.ask(ask, principal)
     metrics.answer(answered.source, answered.usage)
+    response.headers.update(cache.status(answered.recalled, stored=answered.remembered))
     return answer_out(answered)
 
 
-def _stream(first: Delta | Answered, rest: Iterator[Delta | Answered], metrics: Metrics) -> StreamingResponse:
-    def events() -> Iterator[str]:
-        yield from render(first)
-        for step in rest:
-            yield from render(step)
-
-    def render(step: Delta | Answered) -> Iterator[str]:
+def _events(steps: Iterator[Step], metrics: Metrics) -> Iterator[str]:
+    for step in steps:
         if isinstance(step, Delta):
             yield sse.event("delta", {"text": step.text})
-        else:
+        elif not isinstance(step, Recalled):
             metrics.answer(step.source, step.usage)
             yield sse.event("done", answer_out(step).model_dump(mode="json"))
-
-    return sse.stream(events())
 
 
 class FeedbackIn(BaseModel):
@@ -76,11 +77,15 @@ class FeedbackOut(BaseModel):
 
 @router.post("/answers/{answer_id}/feedback", status_code=201)
 def feedback(answer_id: str, body: FeedbackIn, served: Served, principal: Asker) -> FeedbackOut:
-    """A thumbs-down takes the memory behind the answer out of service, unless a person put it there."""
+    """A thumbs-down takes the memory behind the answer out of service, unless a person put it there.
+
+    The last word of an asker counts: it takes the place of what the same asker said of this answer before.
+    """
     with served.db.write() as session:
         answer = session.get(Answer, answer_id)
         if answer is None or answer.key_id != principal.key_id:
             raise NotFound("There is no such answer.")
+        session.execute(sa.delete(Feedback).where(Feedback.answer_id == answer_id, Feedback.key_id == principal.key_id))
         row = Feedback(answer_id=answer_id, key_id=principal.key_id, verdict=body.verdict, correction=body.correction)
         session.add(row)
         if body.verdict == "down" and answer.memory_id is not None:

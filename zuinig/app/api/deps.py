@@ -1,6 +1,6 @@
 """What routes ask for: the services, and who asks."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -15,7 +15,11 @@ SESSION_COOKIE = "zuinig_session"
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
-def services(request: Request) -> Services:
+# What waits for nothing is async, though it awaits nothing: FastAPI sends a plain function to the pool of threads, and
+# the way there and back takes longer than the function.
+
+
+async def services(request: Request) -> Services:
     found: Services = request.app.state.services
     return found
 
@@ -44,8 +48,8 @@ def check_same_origin(request: Request) -> None:
         raise Forbidden("This request came from another site.", code="cross_origin")
 
 
-def needs(scope: Scope) -> Callable[[Principal], Principal]:
-    def check(principal: Annotated[Principal, Depends(who)]) -> Principal:
+def needs(scope: Scope) -> Callable[[Principal], Awaitable[Principal]]:
+    async def check(principal: Annotated[Principal, Depends(who)]) -> Principal:
         require(principal, scope)
         return principal
 

@@ -1,7 +1,7 @@
 """The dialog memory: list, write, import, look up."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -116,7 +116,11 @@ def router(settings: Settings) -> APIRouter:
         openapi_extra={"requestBody": {"content": {"application/x-ndjson": {}}, "required": True}},
     )
     def import_lines(
-        lines: Annotated[list[ImportLine], Depends(_lines)], served: Served, admin: Admin, request: Request
+        # The key before the lines: they are worked out in this order.
+        served: Served,
+        admin: Admin,
+        lines: Annotated[list[ImportLine], Depends(_lines)],
+        request: Request,
     ) -> ImportOut:
         """JSON lines of question and answer. With `Accept: text/event-stream`, `progress` events and then `done`.
 
@@ -292,7 +296,7 @@ def _candidate(c: Candidate) -> CandidateOut:
     )
 
 
-def export_line(m: Memory) -> str:
-    """A line that `import` takes."""
-    line = {"id": m.external_id or f"mem_{m.id}", "question": m.question, "answer": m.answer}
-    return json.dumps(line, ensure_ascii=False)
+def export_line(m: Memory, collections: Mapping[str, str]) -> str:
+    """A line that `import` takes. collections: name by id."""
+    line = {"id": m.external_id, "question": m.question, "answer": m.answer, "collection": collections.get(m.scope)}
+    return json.dumps({name: value for name, value in line.items() if value is not None}, ensure_ascii=False)

@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from zuinig.app.answer import Answered, Ask, Delta
-from zuinig.app.api import sse
+from zuinig.app.answer import Answered, Ask, Delta, Step
+from zuinig.app.api import cache, sse
 from zuinig.app.api.deps import Asker, Reader, Served, Uploader
 from zuinig.app.api.schemas import MOST_QUESTION_CHARS, Limit, Name, answer_out
 from zuinig.app.documents import DocumentView
@@ -44,7 +45,7 @@ class Zuinig(BaseModel):
     """Our own wishes, in one namespaced object; official clients pass it as `extra_body={"zuinig": {...}}`."""
 
     collections: Annotated[list[Name], Field(max_length=100)] | None = None
-    memory: Literal["use", "skip", "only"] = "use"
+    memory: cache.Memory = "use"
     llm: Literal["allow", "never"] = "allow"
 
 
@@ -94,16 +95,22 @@ def router(settings: Settings) -> APIRouter:
         return _model()
 
     @routes.post("/chat/completions", responses=sse.SCHEMA)
-    def completions(body: CompletionIn, served: Served, principal: Asker, request: Request) -> dict[str, Any]:
+    def completions(
+        body: CompletionIn, served: Served, principal: Asker, request: Request, response: Response
+    ) -> dict[str, Any]:
         metrics: Metrics = request.app.state.metrics
         links = str(request.base_url).rstrip("/")
+        ask = body.ask()
+        ask = replace(ask, memory=cache.wish(ask.memory, request.headers.get("cache-control")))
         if body.stream:
-            steps = served.answers.steps(body.ask(), principal)
+            steps = served.answers.steps(ask, principal)
+            headers, steps = cache.begun(steps)
             usage = body.stream_options is not None and body.stream_options.include_usage
-            response: Any = sse.stream(_chunks(next(steps), steps, links, usage, metrics))
-            return response  # type: ignore[no-any-return]
-        answered = served.answers.ask(body.ask(), principal)
+            streamed: Any = sse.stream(_chunks(steps, links, usage, metrics), headers)
+            return streamed  # type: ignore[no-any-return]
+        answered = served.answers.ask(ask, principal)
         metrics.answer(answered.source, answered.usage)
+        response.headers.update(cache.status(answered.recalled, stored=answered.remembered))
         message = {"role": "assistant", "content": answered.answer, "refusal": None}
         return {
             "id": f"chatcmpl-{answered.answer_id}",
@@ -151,9 +158,7 @@ def _annotations(a: Answered, links: str) -> list[dict[str, Any]]:
     return found
 
 
-def _chunks(
-    first: Delta | Answered, rest: Iterator[Delta | Answered], links: str, usage: bool, metrics: Metrics
-) -> Iterator[str]:
+def _chunks(steps: Iterator[Step], links: str, usage: bool, metrics: Metrics) -> Iterator[str]:
     created, name = int(time.time()), f"chatcmpl-{time.time_ns():x}"
 
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> str:
@@ -162,9 +167,10 @@ def _chunks(
         return sse.data_line({**data, **({"usage": None} if usage else {}), **more})
 
     yield chunk({"role": "assistant", "content": ""})
-    for step in _all(first, rest):
+    for step in steps:
         if isinstance(step, Delta):
             yield chunk({"content": step.text})
+        if not isinstance(step, Answered):
             continue
         metrics.answer(step.source, step.usage)
         if step.citations:
@@ -173,11 +179,6 @@ def _chunks(
         if usage:
             yield chunk({}, choices=[], usage=_usage(step))
     yield "data: [DONE]\n\n"
-
-
-def _all(first: Delta | Answered, rest: Iterator[Delta | Answered]) -> Iterator[Delta | Answered]:
-    yield first
-    yield from rest
 
 
 def _files(routes: APIRouter, settings: Settings) -> None:

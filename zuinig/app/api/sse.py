@@ -25,9 +25,12 @@ def data_line(value: Any) -> str:
     return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
 
 
-def stream(events: Iterable[str] | AsyncIterable[str]) -> StreamingResponse:
-    """events: a plain iterator works in the thread pool; one that mostly waits should be async and hold no thread."""
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+def stream(events: Iterable[str] | AsyncIterable[str], more: dict[str, str] | None = None) -> StreamingResponse:
+    """events: a plain iterator works in the thread pool; one that mostly waits should be async and hold no thread.
+
+    more: further headers.
+    """
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"} | (more or {})
     source = events if isinstance(events, AsyncIterable) else iterate_in_threadpool(events)
     return StreamingResponse(_guarded(source), media_type="text/event-stream", headers=headers)
 

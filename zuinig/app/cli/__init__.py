@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from zuinig.app.cli import asking, ingesting, keys, memory, running
+from zuinig.app.cli import asking, evaluate, ingesting, keys, memory, running
 from zuinig.core.errors import ZuinigError
 
 app = typer.Typer(name="zuinig", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -12,6 +12,7 @@ running.register(app)
 ingesting.register(app)
 asking.register(app)
 app.add_typer(memory.app, name="memory")
+app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -80,7 +81,7 @@ def _report(results: Sequence[Synced], views: dict[str, DocumentView], seconds: 
         passages += view.passages if view is not None else 0
         if label != "unchanged":
             reason = view.error.reason if view is not None and view.error else result.reason
-            table.add_row(result.path, label, str(view.passages) if view is not None else "", reason)
+            table.add_row(escape(result.path), label, str(view.passages) if view is not None else "", escape(reason))
     if table.row_count:
         out.print(table)
     summary = ", ".join(f"{n} {label}" for label, n in sorted(counts.items())) or "nothing found"
@@ -92,5 +93,8 @@ def _follow(built: Services, paths: Sequence[Path], collection: str, prune: bool
     from watchfiles import watch  # noqa: PLC0415  # only for --watch
 
     out.print("Watching for changes; end with Ctrl-C.")
-    for _ in watch(*paths, debounce=1000, raise_interrupt=False):
-        _once(built, paths, collection, prune)
+    behind = True  # on what changed while the folder was first read, before the watch began
+    for changes in watch(*paths, debounce=1000, yield_on_timeout=True, raise_interrupt=False):
+        if changes or behind:
+            _once(built, paths, collection, prune)
+        behind = False

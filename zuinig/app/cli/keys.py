@@ -3,6 +3,7 @@
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from zuinig.app.cli._shared import out, services
@@ -32,7 +33,7 @@ def list_keys() -> None:
     with services() as built:
         for k in built.auth.all_keys():
             revoked = f"{k.revoked_at:%Y-%m-%d}" if k.revoked_at else ""
-            table.add_row(k.id, k.name, ", ".join(k.scopes), f"{k.created_at:%Y-%m-%d}", revoked)
+            table.add_row(k.id, escape(k.name), ", ".join(k.scopes), f"{k.created_at:%Y-%m-%d}", revoked)
     out.print(table)
 
 

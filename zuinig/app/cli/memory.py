@@ -7,14 +7,15 @@ from typing import Annotated
 import sqlalchemy as sa
 import typer
 from pydantic import ValidationError
+from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
 from zuinig.app.api.memories import ImportLine, export_line, lookup_out
 from zuinig.app.cli._shared import err, out, services
 from zuinig.core.errors import BadRequest
-from zuinig.core.tables import Memory
-from zuinig.memory.curate import Pair, every
+from zuinig.core.tables import Collection, Memory
+from zuinig.memory.curate import Pair, written
 from zuinig.memory.recall import scope_key
 
 app = typer.Typer(no_args_is_help=True, help="The dialog memory.")
@@ -26,7 +27,7 @@ def list_memories(limit: Annotated[int, typer.Option(min=1)] = 20) -> None:
     table = Table("id", "status", "origin", "hits", "question", box=None, pad_edge=False)
     with services() as built, built.db.read() as session:
         for m in session.scalars(sa.select(Memory).order_by(Memory.id.desc()).limit(limit)):
-            table.add_row(f"mem_{m.id}", m.status, m.origin, str(m.hits), m.question)
+            table.add_row(f"mem_{m.id}", m.status, m.origin, str(m.hits), escape(m.question))
     out.print(table)
 
 
@@ -61,9 +62,13 @@ def import_file(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False
 
 @app.command()
 def export(file: Annotated[Path | None, typer.Argument(help="Standard output where left out.")] = None) -> None:
-    """The memories in service, as lines that `import` takes."""
+    """What people wrote and is in service, as lines that `import` takes.
+
+    Answers made out of documents are left out: they are made again from the documents, and go stale with them.
+    """
     with services() as built, built.db.read() as session:
-        lines = (export_line(m) + "\n" for m in every(session))
+        names = {str(i): name for i, name in session.execute(sa.select(Collection.id, Collection.name))}
+        lines = (export_line(m, names) + "\n" for m in written(session))
         if file is None:
             sys.stdout.writelines(lines)
         else:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import sqlalchemy as sa
 import typer
+from rich.markup import escape
 
 import zuinig
 from zuinig.app import logs
@@ -97,7 +98,7 @@ def doctor() -> None:
         for name, problem, shown in _checks(built, loaded):
             problems += problem is not None
             mark = "[green]ok[/]" if problem is None else "[red]!![/]"
-            out.print(f"{mark}  {name}: {problem or shown}", soft_wrap=True, highlight=False)
+            out.print(f"{mark}  {name}: {escape(problem or shown)}", soft_wrap=True, highlight=False)
     raise typer.Exit(1 if problems else 0)
 
 

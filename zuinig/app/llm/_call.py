@@ -54,8 +54,11 @@ def _finished(whole: AIMessageChunk) -> bool:
 
 
 def _may_pass(error: Exception) -> bool:
-    """By the provider-neutral tree where the error stands in it; what does not is taken for a broken connection."""
-    return error.is_retryable if isinstance(error, ModelError) else True
+    """By the provider-neutral tree, else by the HTTP status it bears; what has neither is a broken connection."""
+    if isinstance(error, ModelError):
+        return error.is_retryable
+    status = getattr(error, "status_code", None)
+    return not isinstance(status, int) or not 400 <= status < 500 or status in (408, 425, 429)
 
 
 def _told(error: Exception) -> LLMFailed:

@@ -1,0 +1,163 @@
+"""Every route of the API against every kind of key: the table says who may, the application says which routes exist."""
+
+import json
+from dataclasses import dataclass
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from fastapi.routing import iter_route_contexts
+
+from zuinig.app.main import create_app
+from zuinig.core.tables import Base
+from zuinig.core.types import Scope
+from zuinig.memory.curate import Pair
+
+PAIR = {"question": "Who is the owner?", "answer": "Ann."}
+FILE = ("note.md", b"# Note\n\nA note that must not arrive.\n")
+
+
+@dataclass(frozen=True)
+class Needs:
+    """scope: what the route needs. The rest: a request that would succeed, so that only the key can stop it."""
+
+    scope: Scope
+    json: dict | None = None
+    lines: dict | None = None
+    files: str | None = None
+
+
+READ, ASK, UPLOAD, ADMIN = Scope.READ, Scope.ASK, Scope.UPLOAD, Scope.ADMIN
+COMPLETION = {"model": "zuinig", "messages": [{"role": "user", "content": "Why?"}]}
+
+# A new route is added here, with the least that it should ask for.
+ROUTES = {
+    ("POST", "/v1/chat"): Needs(ASK, json={"question": "Why?"}),
+    ("POST", "/v1/answers/{answer_id}/feedback"): Needs(ASK, json={"verdict": "down"}),
+    ("POST", "/v1/search"): Needs(READ, json={"query": "lamp"}),
+    ("POST", "/v1/context"): Needs(READ, json={"question": "Why?"}),
+    ("GET", "/v1/ledger"): Needs(ADMIN),
+    ("GET", "/v1/ledger/summary"): Needs(ADMIN),
+    ("GET", "/v1/documents"): Needs(READ),
+    ("POST", "/v1/documents"): Needs(UPLOAD, files="files"),
+    ("GET", "/v1/documents/{document_id}"): Needs(READ),
+    ("PUT", "/v1/documents/{document_id}"): Needs(UPLOAD, files="files"),
+    ("DELETE", "/v1/documents/{document_id}"): Needs(UPLOAD),
+    ("GET", "/v1/documents/{document_id}/content"): Needs(READ),
+    ("GET", "/v1/documents/{document_id}/passages"): Needs(READ),
+    ("GET", "/v1/documents/{document_id}/events"): Needs(READ),
+    ("POST", "/v1/documents/{document_id}/cancel"): Needs(UPLOAD),
+    ("POST", "/v1/documents/{document_id}/retry"): Needs(UPLOAD),
+    ("GET", "/v1/memories"): Needs(READ),
+    ("POST", "/v1/memories"): Needs(ADMIN, json=PAIR),
+    ("POST", "/v1/memories/import"): Needs(ADMIN, lines=PAIR),
+    ("POST", "/v1/memories/lookup"): Needs(ASK, json={"questions": ["Why?"]}),
+    ("GET", "/v1/memories/{memory_id}"): Needs(READ),
+    ("PATCH", "/v1/memories/{memory_id}"): Needs(ADMIN, json={"status": "retired"}),
+    ("DELETE", "/v1/memories/{memory_id}"): Needs(ADMIN),
+    ("GET", "/v1/models"): Needs(READ),
+    ("GET", "/v1/models/{model}"): Needs(READ),
+    ("POST", "/v1/chat/completions"): Needs(ASK, json=COMPLETION),
+    ("GET", "/v1/files"): Needs(READ),
+    ("POST", "/v1/files"): Needs(UPLOAD, files="file"),
+    ("GET", "/v1/files/{file_id}"): Needs(READ),
+    ("DELETE", "/v1/files/{file_id}"): Needs(UPLOAD),
+    ("GET", "/v1/files/{file_id}/content"): Needs(READ),
+    ("GET", "/metrics"): Needs(READ),
+}
+# Whatever these answer, everybody may know.
+OPEN = {"/", "/healthz", "/readyz", "/openapi.json"}
+# Pages: tests/browser. They ask for a session, and change things only through the routes above.
+PAGES = "/portal"
+
+LESSER = [(route, scope) for route, needs in ROUTES.items() for scope in (READ, ASK, UPLOAD) if scope != needs.scope]
+
+
+@pytest.fixture(scope="module")
+def targets(running):
+    """Things that a request would really change: a failed document, an answer of one's own, a memory."""
+    document = running.upload("broken.pdf", b"%PDF-1.7 nothing")
+    answer = running.ask("Why?")["answer_id"]
+    pair = Pair("Which bulb?", "E27.")
+    running.services.curate.import_pairs([pair], created_by="test")
+    return {
+        "{document_id}": document,
+        "{file_id}": document,
+        "{answer_id}": answer,
+        "{memory_id}": "mem_1",
+        "{model}": "zuinig",
+    }
+
+
+@pytest.fixture(scope="module")
+def keys(running):
+    return {scope: running.services.auth.create_key(scope, [scope])[1] for scope in Scope}
+
+
+def rows(running) -> dict[str, list]:
+    """All there is in the database."""
+    with running.services.db.read() as session:
+        return {table.name: session.execute(sa.select(table)).all() for table in Base.metadata.sorted_tables}
+
+
+def send(running, route: tuple[str, str], key: str | None, targets: dict[str, str]) -> httpx.Response:
+    (method, path), needs = route, ROUTES[route]
+    for name, value in targets.items():
+        path = path.replace(name, value)
+    return httpx.request(
+        method,
+        f"{running.url}{path}",
+        headers={"authorization": f"Bearer {key}"} if key else {},
+        json=needs.json,
+        content=json.dumps(needs.lines) if needs.lines else None,
+        files=[(needs.files, FILE)] if needs.files else None,
+        timeout=60,
+    )
+
+
+def name(route: tuple[str, str]) -> str:
+    return " ".join(route)
+
+
+def test_every_route_is_in_the_table(services):
+    found = set()
+    for context in iter_route_contexts(create_app(services).routes):
+        path = str(context.path)
+        if path not in OPEN and not path.startswith(PAGES):
+            found |= {(method, path) for method in (context.methods or {"ANY"}) - {"HEAD"}}
+    assert found == set(ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=name)
+def test_without_a_valid_key_nothing_is_told_and_nothing_done(running, keys, targets, route):
+    info, gone = running.services.auth.create_key("gone", [Scope.ADMIN])
+    running.services.auth.revoke(info.id)
+    before = rows(running)
+    for key in (None, "zk_wrong", gone):
+        answer = send(running, route, key, targets)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"] == "invalid_api_key"
+    assert rows(running) == before
+
+
+@pytest.mark.parametrize(("route", "scope"), LESSER, ids=lambda x: x if isinstance(x, str) else name(x))
+def test_a_key_of_another_scope_is_refused_and_nothing_done(running, keys, targets, route, scope):
+    before = rows(running)
+    answer = send(running, route, keys[scope], targets)
+    assert answer.status_code == 403
+    assert ROUTES[route].scope in answer.json()["detail"]
+    assert rows(running) == before
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=name)
+def test_a_key_of_the_scope_and_the_admin_key_are_let_in(running, keys, route):
+    nothing = dict.fromkeys(["{document_id}", "{file_id}", "{answer_id}", "{memory_id}", "{model}"], "nothing")
+    for key in (keys[ROUTES[route].scope], keys[Scope.ADMIN]):
+        answer = send(running, route, key, nothing)
+        # Of what is not there, the key's owner is told so.
+        assert answer.status_code in ((404,) if "{" in route[1] else (200, 201, 202)), answer.text
+
+
+def test_an_import_without_a_key_is_refused_before_its_lines_are_read(running):
+    answer = httpx.post(f"{running.url}/v1/memories/import", content="not a line")
+    assert answer.status_code == 401
