@@ -17,6 +17,7 @@ def main() -> None:
     chance = random.Random(1)
     with served() as service:
         ids = []
+        begun = time.perf_counter()
         for document in range(args.passages // 100):
             parts = [
                 f"## Part {n}\n\nThe {chance.choice(_WORDS)} rule {document}-{n} says that the {chance.choice(_WORDS)} "
@@ -25,7 +26,6 @@ def main() -> None:
             ]
             files = [("files", (f"{document}.md", f"# Book {document}\n\n" + "\n\n".join(parts)))]
             ids.append(service.client.post("/v1/documents", files=files).json()["accepted"][0]["id"])
-        begun = time.perf_counter()
         while ids:
             if service.client.get(f"/v1/documents/{ids[-1]}").json()["status"] == "ready":
                 ids.pop()

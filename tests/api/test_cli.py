@@ -215,7 +215,16 @@ def wait_until(ready: Callable[[], bool], nudge: Callable[[], object] = lambda: 
 def test_watch_follows_the_folder_until_it_is_interrupted(data, folder, tmp_path):
     command = [sys.executable, "-c", "from zuinig.app.cli import main; main()", "ingest", str(folder), "--watch"]
     said = tmp_path / "said"
-    with said.open("w") as stream, subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT) as watching:
+    with (
+        said.open("w") as stream,
+        # Where the tests run in the background, interrupts are ignored, and a child would inherit that.
+        subprocess.Popen(
+            command,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as watching,
+    ):
         try:
             wait_until(lambda: "Watching" in said.read_text())
             (folder / "new.md").write_text("# New\n\nThe canteen opens at noon.\n")
