@@ -91,7 +91,7 @@ def test_a_folder_is_added_and_a_second_run_skips_it(zuinig, folder, data):
     assert summary(first := zuinig("ingest", folder)) == "2 added"
     assert first.code == 0
     before = documents(data)
-    assert set(before) == {"travel.md", "sub/badge.md"}
+    assert set(before) == {"docs/travel.md", "docs/sub/badge.md"}
     again = zuinig("ingest", folder)
     assert (again.code, summary(again)) == (0, "2 unchanged")
     assert documents(data) == before
@@ -101,7 +101,7 @@ def test_a_changed_file_becomes_the_next_version_and_the_old_text_is_gone(zuinig
     zuinig("ingest", folder)
     (folder / "travel.md").write_text(HOTEL.replace("143", "177"))
     assert summary(zuinig("ingest", folder)) == "1 replaced, 1 unchanged"
-    assert {path: v.version for path, v in documents(data).items()} == {"travel.md": 2, "sub/badge.md": 1}
+    assert {path: v.version for path, v in documents(data).items()} == {"docs/travel.md": 2, "docs/sub/badge.md": 1}
     answer = zuinig("ask", QUESTION).out
     assert "177" in answer
     assert "143" not in answer
@@ -113,7 +113,7 @@ def test_hidden_files_and_links_are_left_out(zuinig, folder, data, tmp_path):
     (folder / ".git").mkdir()
     (folder / ".git" / "notes.md").write_text("# Notes\n\nHidden.\n")
     zuinig("ingest", folder)
-    assert set(documents(data)) == {"travel.md", "sub/badge.md"}
+    assert set(documents(data)) == {"docs/travel.md", "docs/sub/badge.md"}
 
 
 def test_a_name_that_looks_like_markup_or_is_not_utf8_is_shown_and_read(zuinig, folder, data):
@@ -123,7 +123,7 @@ def test_a_name_that_looks_like_markup_or_is_not_utf8_is_shown_and_read(zuinig, 
     done = zuinig("ingest", folder)
     assert done.code == 0
     assert "[/bold].md" in done.out
-    assert {"[/bold].md", "caf%E9.md"} < set(documents(data))
+    assert {"docs/[/bold].md", "docs/caf%E9.md"} < set(documents(data))
     assert summary(zuinig("ingest", folder, "--prune")) == "4 unchanged"
 
 
@@ -134,11 +134,22 @@ def test_prune_removes_what_is_gone_and_nothing_else(zuinig, folder, data, tmp_p
     zuinig("ingest", folder)
     (folder / "travel.md").unlink()
     assert summary(zuinig("ingest", folder)) == "1 unchanged"
-    assert "travel.md" in documents(data)
+    assert "docs/travel.md" in documents(data)
     pruned = zuinig("ingest", folder, "--prune")
     assert (pruned.code, summary(pruned)) == (0, "1 removed, 1 unchanged")
-    assert set(documents(data)) == {"sub/badge.md", "lamp.md"}
+    assert set(documents(data)) == {"docs/sub/badge.md", "other/lamp.md"}
     assert "do not cover" in zuinig("ask", QUESTION).out
+
+
+def test_prune_leaves_what_came_from_elsewhere_into_the_same_collection(zuinig, folder, data, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "travel.md").write_text("# Lamp\n\nIt takes bulbs of type E27.\n")
+    zuinig("ingest", folder)
+    zuinig("ingest", tmp_path / "other", "--prune")
+    assert set(documents(data)) == {"docs/travel.md", "docs/sub/badge.md", "other/travel.md"}
+    (tmp_path / "other" / "travel.md").unlink()
+    zuinig("ingest", tmp_path / "other", "--prune")
+    assert set(documents(data)) == {"docs/travel.md", "docs/sub/badge.md"}
 
 
 def test_prune_keeps_a_file_that_was_only_renamed(zuinig, folder, data):
@@ -168,7 +179,7 @@ def test_a_file_that_became_unreadable_is_not_pruned(zuinig, folder, data):
     zuinig("ingest", folder)
     (folder / "travel.md").write_bytes(b"")
     assert summary(zuinig("ingest", folder, "--prune")) == "1 rejected, 1 unchanged"
-    assert "travel.md" in documents(data)
+    assert "docs/travel.md" in documents(data)
 
 
 def test_a_bad_file_is_told_with_its_reason_and_the_others_are_read(zuinig, folder, data):
@@ -177,8 +188,8 @@ def test_a_bad_file_is_told_with_its_reason_and_the_others_are_read(zuinig, fold
     done = zuinig("ingest", folder)
     assert (done.code, summary(done)) == (1, "2 added, 1 failed, 1 rejected")
     rows = {line.split()[0]: line for line in done.out.splitlines() if line.strip()}
-    assert "damaged" in rows["broken.pdf"]
-    assert "empty" in rows["empty.txt"]
+    assert "damaged" in rows["docs/broken.pdf"]
+    assert "empty" in rows["docs/empty.txt"]
     # It stays a failure until it is mended.
     assert zuinig("ingest", folder).code == 1
     (folder / "empty.txt").write_text("A note of one line.\n")
@@ -228,7 +239,7 @@ def test_watch_follows_the_folder_until_it_is_interrupted(data, folder, tmp_path
         try:
             wait_until(lambda: "Watching" in said.read_text())
             (folder / "new.md").write_text("# New\n\nThe canteen opens at noon.\n")
-            wait_until(lambda: (v := documents(data).get("new.md")) is not None and v.searchable)
+            wait_until(lambda: (v := documents(data).get("docs/new.md")) is not None and v.searchable)
             watching.send_signal(signal.SIGINT)
             assert watching.wait(30) == 0
         finally:

@@ -33,7 +33,10 @@ def sync(
     prune: bool,
     progress: Callable[[Synced], None] = lambda _: None,
 ) -> list[Synced]:
-    """Queue what is new or changed under the roots. prune: delete what the collection has and the roots have not."""
+    """Queue what is new or changed under the roots.
+
+    prune: delete what came from folders of these names and is there no more; what else the collection holds stays.
+    """
     results: list[Synced] = []
     seen: set[str] = set()
     for path, relative in walk(roots):
@@ -45,8 +48,9 @@ def sync(
     if prune:
         # By id too: a file that was renamed, or that has a copy, is one document under the name it first had.
         found = {r.document_id for r in results}
+        folders = tuple(f"{clean_path(_name(root))}/" for root in roots if root.is_dir())
         for document_id, name in _others(db, collection, seen):
-            if document_id in found:
+            if document_id in found or not name.startswith(folders):
                 continue
             uploads.delete(document_id)
             results.append(Synced(name, "removed", document_id))
@@ -55,7 +59,7 @@ def sync(
 
 
 def walk(roots: Sequence[Path]) -> Iterator[tuple[Path, str]]:
-    """(file, its path relative to its root), sorted. Hidden files and folders are left out, links not followed."""
+    """(file, its path from the root's name on), sorted. Hidden files and folders are left out, links not followed."""
     for root in roots:
         if root.is_file():
             yield root, root.name
@@ -64,7 +68,11 @@ def walk(roots: Sequence[Path]) -> Iterator[tuple[Path, str]]:
             relative = path.relative_to(root)
             hidden = any(part.startswith(".") for part in relative.parts)
             if path.is_file() and not path.is_symlink() and not hidden:
-                yield path, relative.as_posix()
+                yield path, f"{_name(root)}/{relative.as_posix()}"
+
+
+def _name(root: Path) -> str:
+    return root.resolve().name or "root"
 
 
 def _one(uploads: Uploads, path: Path, name: str, collection: str) -> Synced:

@@ -27,7 +27,7 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(exists=True, help="Files or folders.")],
     collection: Annotated[str, typer.Option(help="Collection to put them in.")] = DEFAULT_COLLECTION,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Delete documents of the collection that are not there any more.")
+        bool, typer.Option("--prune", help="Delete what came from these folders and is not there any more.")
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on, and follow changes until Ctrl-C.")] = False,
 ) -> None:
