@@ -221,7 +221,7 @@ class Answers:
                 if climb.answer or not reading.quotes:
                     raise
                 # Better a quote than an error; but the LLM may do better next time, so it is not kept.
-                climb.remembers = False
+                climb.remembers, climb.model = False, None
         if not reading.quotes:
             climb.confidence = 1 - reading.confidence
             return
