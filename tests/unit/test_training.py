@@ -53,7 +53,7 @@ def test_what_was_written_has_rewordings_and_near_misses_and_a_part_is_held_out(
     trained, held_out = written_groups(held_out=False), written_groups(held_out=True)
     assert len(trained) > 5 * len(held_out) > 0
     for row in trained + held_out:
-        assert len({row["question"], *row["repeats"], *row["near_misses"]}) == 9
+        assert len({row["question"], *row["repeats"], *row["near_misses"]}) >= 9
 
 
 def test_logistic_regression_finds_the_weights_that_made_the_labels():

@@ -3,7 +3,8 @@
     python -m zuinig.training.question_pairs DATA pairs.jsonl [--embedder all-MiniLM-L6-v2-int8]
 
 DATA: a folder of qqp/pairs_train.jsonl.gz, insuranceqa_questions, covid_qa, banking77, clinc150 and sick_nl; what is
-missing is left out. `written/` beside this file is taken too. Each line of the output: a, b, label, weight, source.
+missing is left out. `written/` beside this file is taken too, and verdicts.jsonl: of the pairs whose label a trained
+model found least likely, what whoever read them again said. Each line of the output: a, b, label, weight, source.
 Mined neighbours are the nearest questions by the embedder that no chain of people's labels joins: what a lookup meets.
 The nearest of them may ask the same without a label, so those of the same words are left out and the others weigh less.
 """
@@ -14,9 +15,10 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import numpy as np
 
@@ -24,11 +26,14 @@ from zuinig.memory.questions import normal_form
 from zuinig.retrieval import embed
 from zuinig.retrieval.stores import faiss
 from zuinig.retrieval.words import stem
-from zuinig.training import helpdesk_questions
+from zuinig.training import helpdesk_questions, roles
 from zuinig.training.near_misses import near_misses, rewordings
+from zuinig.training.streams import pair_id, read_verdicts
 
 WRITTEN = Path(__file__).parent / "written"
+VERDICTS = Path(__file__).parent / "verdicts.jsonl"
 _KEPT = ("written", "banking", "clinc", "insurance", "covid")
+_MINED_SHARE = 0.15
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -83,7 +88,11 @@ def _words(question: str) -> frozenset[str]:
 
 def quora(data: Path, embedder: embed.Embedder, chance: random.Random) -> Iterator[Pair]:
     rows = lines(data / "qqp/pairs_train.jsonl.gz")
+    verdicts = read_verdicts(VERDICTS)
     cluster = clusters(rows)
+    near = list(neighbours(embedder, list(cluster), 3))
+    # What was found to ask the same joins what people never compared.
+    cluster = clusters(rows + [{"a": a, "b": b, "label": 1} for a, b, *_ in near if verdicts.get(unordered(a, b))])
     known = {frozenset((r["a"], r["b"])) for r in rows}
     for r in rows:
         yield Pair(r["a"], r["b"], r["label"], 1.0, "quora")
@@ -96,11 +105,14 @@ def quora(data: Path, embedder: embed.Embedder, chance: random.Random) -> Iterat
                 a, b = chance.sample(group, 2)
                 if frozenset((a, b)) not in known:
                     yield Pair(a, b, 1, 0.7, "quora chain")
-    for a, b, cosine, rank in neighbours(embedder, list(cluster), 3):
+    for a, b, cosine, rank in near:
         pair = frozenset((a, b))
-        if cluster[a] == cluster[b] or pair in known or cosine <= 0.55 or _words(a) == _words(b):
+        seen = unordered(a, b) in verdicts
+        if pair in known or cosine <= 0.55:
             continue
-        if rank == 1 or chance.random() < 0.35:
+        if not seen and (cluster[a] == cluster[b] or _words(a) == _words(b)):
+            continue
+        if seen or rank == 1 or chance.random() < 0.35:
             known.add(pair)
             # Of the very close ones many ask the same and were never put before a person.
             yield Pair(a, b, 0, 1.0 if cosine < 0.85 else 0.5, "quora mined")
@@ -150,9 +162,12 @@ def intents(data: Path, embedder: embed.Embedder, chance: random.Random) -> Iter
 
 
 def written_groups(*, held_out: bool) -> list[dict[str, Any]]:
-    """`question`, `repeats` from close to far, `near_misses`. Each eighth is held out, for `fit_verifier`."""
+    """`question`, `repeats` from close to far, `near_misses`. About an eighth is held out, for `fit_verifier`.
+
+    Which, a hash of the question says, so that it stays so when groups are added.
+    """
     rows = [row for path in sorted(WRITTEN.glob("*.jsonl")) for row in lines(path)]
-    return [row for n, row in enumerate(rows) if (n % 8 == 0) == held_out]
+    return [row for row in rows if (crc32(row["question"].encode()) % 8 == 0) == held_out]
 
 
 def written(embedder: embed.Embedder, chance: random.Random) -> Iterator[Pair]:
@@ -169,7 +184,7 @@ def written(embedder: embed.Embedder, chance: random.Random) -> Iterator[Pair]:
             yield Pair(question, miss, 0, 1.0, "written near miss")
             yield Pair(repeats[n_th % len(repeats)], miss, 0, 1.0, "written near miss")
     for a, b, *_ in neighbours(embedder, list(group_of), 12) if groups else ():
-        if group_of[a] != group_of[b] and chance.random() < 0.35:
+        if group_of[a] != group_of[b] and chance.random() < _MINED_SHARE:
             yield Pair(a, b, 0, 0.9, "written mined")
 
 
@@ -211,14 +226,31 @@ def generated(data: Path, chance: random.Random, per_kind: int) -> Iterator[Pair
     for a, b, label in helpdesk_questions.pairs(per_kind * 4, chance):
         reworded = list(rewordings(b, chance)) if chance.random() < 0.2 else []
         yield Pair(a, chance.choice(reworded)[1] if reworded else b, label, 0.9, "helpdesk")
+    for a, b, label in roles.pairs(per_kind * 2, chance):
+        yield Pair(a, b, label, 0.9, "roles")
+
+
+def checked(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """With the verdicts of whoever read them again; what could not be decided is left out."""
+    verdicts = read_verdicts(VERDICTS)
+    for p in pairs:
+        said = verdicts.get(unordered(p.a, p.b), bool(p.label))
+        if said is not None:
+            read = unordered(p.a, p.b) in verdicts
+            yield p._replace(label=int(said), weight=1.0, source=f"{p.source} read") if read else p
+
+
+def unordered(a: str, b: str) -> str:
+    """How a pair is named without its text, which may not be ours to publish."""
+    return pair_id(*sorted((a, b)))
 
 
 def build(data: Path, embedder: embed.Embedder, *, per_kind: int, seed: int = 1) -> list[Pair]:
     chance = random.Random(seed)
     pairs = [
         *written(embedder, chance),
-        *quora(data, embedder, chance),
-        *insurance(data, embedder, chance),
+        *checked(quora(data, embedder, chance)),
+        *checked(insurance(data, embedder, chance)),
         *intents(data, embedder, chance),
         *small(data),
         *generated(data, chance, per_kind),
