@@ -78,9 +78,7 @@ def helpdesk(embedder: embed.Embedder) -> list[Traffic]:
 
 def measure(traffic: Traffic, verifier: Verifier, errors: int) -> None:
     stream, chosen = traffic.stream, traffic.chosen
-    n, k = stream.cosines.shape
-    pairs = [(q, s) for q, near in zip(stream.queries, stream.near, strict=True) for s in near]
-    ours = verifier.probabilities(pairs, stream.cosines.ravel().tolist()).reshape(n, k)
+    ours = np.array(verifier.judge(stream.queries, streams.wordings(stream)))
     repeats = int(stream.repeat[chosen].sum())
     print(f"\n{traffic.name}: {chosen.sum()} asked, {repeats} of them repeats")
     print("| rule | served | of repeats, rightly | wrong of served | at 1 % wrong | at 2 % wrong |")

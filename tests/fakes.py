@@ -1,11 +1,20 @@
 """Stand-ins where the real part would only cost time."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from zuinig.memory.verify import Verifier, Wording
 from zuinig.retrieval.embed import Vectors
+from zuinig.retrieval.words import content_words, stem
+
+# question, and the sentence of a document that answers it
+TOPICS = {
+    "lamp": ("What does the lamp in the hall cost?", "The lamp in the hall does cost {} euros."),
+    "boat": ("Which member owns the old wooden boat?", "The old wooden boat: member {} owns it."),
+    "soup": ("How many litres of soup are cooked?", "Soup is cooked by the {} litres."),
+}
 
 
 class FakeEmbedder:
@@ -24,3 +33,33 @@ class FakeEmbedder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(t.split()) for t in texts]
+
+
+class WordEmbedder:
+    """The sum of a random vector for each word: texts are as near as the words that they share."""
+
+    id, dimension, max_tokens = "words", 64, 256
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        rows = np.array([sum(map(_vector, ["", *map(stem, content_words(t))])) for t in texts], np.float32)
+        rows = rows.reshape(len(texts), self.dimension)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(t.split()) for t in texts]
+
+
+def _vector(word: str) -> Vectors:
+    return np.frombuffer(hashlib.sha512(word.encode()).digest(), np.int8).astype(np.float32)
+
+
+def judge_by(verifier: Verifier, groups: Iterable[set[str]], *, sure: float = 0.99) -> None:
+    """The verifier finds that questions of one group ask the same, and no others."""
+
+    def likely(a: str, b: str) -> float:
+        return sure if any({a, b} <= group for group in groups) else 0.01
+
+    def judge(asked: Sequence[str], near: Sequence[Sequence[Wording]]) -> list[list[float]]:
+        return [[likely(q, w.question) for w in wordings] for q, wordings in zip(asked, near, strict=True)]
+
+    verifier.judge = judge  # type: ignore[method-assign]

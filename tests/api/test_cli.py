@@ -384,7 +384,8 @@ def test_a_key_works_from_its_making_to_its_revoking(running, zuinig, monkeypatc
     assert status() == 401
     [row] = [line for line in zuinig("keys", "list").out.splitlines() if key_id in line]
     assert row.split()[1:3] == ["Zoë", "read"]
-    assert len(row.split()) == 5  # with the day it was revoked
+    assert row.split()[3] == "all"  # collections
+    assert len(row.split()) == 6  # with the day it was revoked
 
 
 def test_a_key_may_read_and_ask_unless_told_otherwise(zuinig):

@@ -213,7 +213,7 @@ def test_a_thumbs_down_takes_an_unverified_memory_out_of_service(filled):
     path = f"/v1/answers/{served['answer_id']}/feedback"
     assert filled.client.post(path, json={"verdict": "down"}).status_code == 201
     memory = filled.client.get(f"/v1/memories/{served['memory']['id']}").json()
-    assert memory["status"] == "retired"
+    assert memory["status"] == "held"
     assert filled.ask(question, memory="only")["source"] == "none"
 
 

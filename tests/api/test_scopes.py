@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from zuinig.app.main import create_app
 from zuinig.core.tables import Base
 from zuinig.core.types import Scope
-from zuinig.memory.curate import Pair
+from zuinig.memory.importing import Pair
 
 PAIR = {"question": "Who is the owner?", "answer": "Ann."}
 FILE = ("note.md", b"# Note\n\nA note that must not arrive.\n")
@@ -55,6 +55,16 @@ ROUTES = {
     ("GET", "/v1/memories/{memory_id}"): Needs(READ),
     ("PATCH", "/v1/memories/{memory_id}"): Needs(ADMIN, json={"status": "retired"}),
     ("DELETE", "/v1/memories/{memory_id}"): Needs(ADMIN),
+    ("GET", "/v1/memories/export"): Needs(ADMIN),
+    ("POST", "/v1/memories/{memory_id}/approve"): Needs(ADMIN),
+    ("POST", "/v1/memories/{memory_id}/reject"): Needs(ADMIN, json={}),
+    ("POST", "/v1/memories/{memory_id}/merge"): Needs(ADMIN, json={"into": "mem_2"}),
+    ("POST", "/v1/memories/{memory_id}/wordings"): Needs(ADMIN, json={"question": "What lamp?"}),
+    ("DELETE", "/v1/memories/{memory_id}/wordings/{wording_id}"): Needs(ADMIN),
+    ("GET", "/v1/suggestions"): Needs(ADMIN),
+    ("POST", "/v1/suggestions/refresh"): Needs(ADMIN),
+    ("POST", "/v1/suggestions/{suggestion_id}/approve"): Needs(ADMIN, json={"answer": "E27."}),
+    ("POST", "/v1/suggestions/{suggestion_id}/reject"): Needs(ADMIN),
     ("GET", "/v1/models"): Needs(READ),
     ("GET", "/v1/models/{model}"): Needs(READ),
     ("POST", "/v1/chat/completions"): Needs(ASK, json=COMPLETION),
@@ -78,13 +88,19 @@ def targets(running):
     """Things that a request would really change: a failed document, an answer of one's own, a memory."""
     document = running.upload("broken.pdf", b"%PDF-1.7 nothing")
     answer = running.ask("Why?")["answer_id"]
-    pair = Pair("Which bulb?", "E27.")
-    running.services.curate.import_pairs([pair], created_by="test")
+    objection = {"verdict": "down", "correction": "Because."}
+    assert running.client.post(f"/v1/answers/{answer}/feedback", json=objection).status_code == 201
+    pairs = [Pair("Which bulb?", "E27."), Pair("Which plug?", "F.")]
+    running.services.importing.run(pairs, by="test")
+    running.services.curate.add_wording(1, "What bulb?", differs=False, by="test")
+    suggestion = running.client.get("/v1/suggestions").json()["data"][0]["id"]
     return {
         "{document_id}": document,
         "{file_id}": document,
         "{answer_id}": answer,
         "{memory_id}": "mem_1",
+        "{wording_id}": "wrd_1",
+        "{suggestion_id}": suggestion,
         "{model}": "zuinig",
     }
 
@@ -151,7 +167,7 @@ def test_a_key_of_another_scope_is_refused_and_nothing_done(running, keys, targe
 
 @pytest.mark.parametrize("route", ROUTES, ids=name)
 def test_a_key_of_the_scope_and_the_admin_key_are_let_in(running, keys, route):
-    nothing = dict.fromkeys(["{document_id}", "{file_id}", "{answer_id}", "{memory_id}", "{model}"], "nothing")
+    nothing = {part: "nothing" for _, path in ROUTES for part in path.split("/") if part.startswith("{")}
     for key in (keys[ROUTES[route].scope], keys[Scope.ADMIN]):
         answer = send(running, route, key, nothing)
         # Of what is not there, the key's owner is told so.

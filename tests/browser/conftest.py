@@ -30,10 +30,10 @@ def chromium():
 
 @pytest.fixture
 def open_page(chromium):
-    """opened(running) signs in by the link and gives the page."""
+    """opened(running) signs in by the link and gives the page. key_id: whose rights; the admin key's where unset."""
 
     @contextmanager
-    def opened(running, **options):
+    def opened(running, *, key_id=None, **options):
         wrong: list[str] = []
         context = chromium.new_context(**{"locale": "en-GB", **options})
         page = context.new_page()
@@ -43,7 +43,8 @@ def open_page(chromium):
         page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((running.url, "data:")) else None)
         page.on("dialog", lambda d: (wrong.append(d.message) if "Delete this" not in d.message else None, d.accept()))
         page.wrong = wrong
-        page.goto(f"{running.url}/portal/sign-in?token={running.services.auth.sign_in_link().split('token=')[1]}")
+        link = running.services.auth.sign_in_link(key_id)
+        page.goto(f"{running.url}/portal/sign-in?token={link.split('token=')[1]}")
         yield page
         context.close()
         assert wrong == []

@@ -93,7 +93,7 @@ def test_each_search_sees_exactly_one_version_while_versions_are_swapped(quick):
 
     def a_memory_is_of_no_version_before() -> None:
         least = swapped
-        hit = quick.recall.find("Which one is it?", None).hit
+        hit = quick.recall.find("Which one is it?").hit
         assert hit is None or int(hit.answer) >= least
 
     def swap(number: int) -> None:
@@ -117,7 +117,7 @@ def test_each_search_sees_exactly_one_version_while_versions_are_swapped(quick):
     ):
         for number in range(2, EDITIONS + 1):
             swap(number)
-    assert quick.recall.find("Which one is it?", None).hit.answer == str(EDITIONS)
+    assert quick.recall.find("Which one is it?").hit.answer == str(EDITIONS)
     assert (quick.passages.count(), quick.memories.count()) == (PARTS, 1)
 
 
@@ -133,7 +133,7 @@ def test_what_was_deleted_comes_back_from_nowhere(quick):
 
     def no_memory_is_gone() -> None:
         before = len(gone)
-        found = quick.recall.lookup([f"What is note {n}?" for n in range(before)], None)
+        found = quick.recall.lookup([f"What is note {n}?" for n in range(before)])
         assert [f.hit for f in found] == [None] * before
 
     with readers(lambda: no_hit_is_gone(BY_WORDS), lambda: no_hit_is_gone(BY_VECTOR), no_memory_is_gone):

@@ -9,19 +9,20 @@ from running import ingest
 from zuinig.app.answer import Ask
 from zuinig.core.errors import NotFound
 from zuinig.core.tables import Evidence, Memory
-from zuinig.core.types import MemoryStatus, Source
-from zuinig.memory.curate import Imported, Pair, written
+from zuinig.core.types import MemoryStatus, Reach, Source
+from zuinig.memory.curate import written
+from zuinig.memory.importing import Imported, Pair
 
 HOTEL = "# Travel\n\n## Hotels\n\nEmployees may book hotels up to {} euros per night in Antwerp.\n"
 QUESTION = "What is the maximum hotel price per night in Antwerp?"
 
 
 def take_in(services, *pairs: Pair) -> Imported:
-    return services.curate.import_pairs(pairs, created_by="Ann")
+    return services.importing.run(pairs, by="Ann")
 
 
 def served(services, question: str, collections: list[int] | None = None) -> str | None:
-    hit = services.recall.find(question, collections).hit
+    hit = services.recall.find(question, Reach(None if collections is None else tuple(collections))).hit
     return hit.answer if hit else None
 
 
@@ -80,7 +81,7 @@ def test_an_import_that_was_cut_off_is_finished_by_repeating_it(quick):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        quick.curate.import_pairs(pairs, created_by="Ann", progress=cut_off)
+        quick.importing.run(pairs, by="Ann", progress=cut_off)
     assert take_in(quick, *pairs) == Imported(688, 0, 512)
     assert quick.memories.count() == 1200
 

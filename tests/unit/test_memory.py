@@ -6,8 +6,8 @@ from running import ingest
 
 from zuinig.app.answer import Ask
 from zuinig.core.tables import LedgerEntry, Memory, Passage, now
-from zuinig.core.types import MemoryStatus, Source
-from zuinig.memory.curate import Pair
+from zuinig.core.types import MemoryStatus, Reach, Source
+from zuinig.memory.importing import Pair
 
 HOTEL = "# Travel\n\n## Hotels\n\nEmployees may book hotels up to {} euros per night in Antwerp.\n"
 QUESTION = "What is the maximum hotel price per night in Antwerp?"
@@ -74,7 +74,7 @@ def test_a_new_document_that_may_answer_otherwise_makes_the_memory_stale(service
 
 
 def test_what_people_wrote_is_put_up_for_review_when_a_document_speaks_of_it(services):
-    services.curate.import_pairs([Pair(QUESTION, "143 euros.")], created_by="test")
+    services.importing.run([Pair(QUESTION, "143 euros.")], by="test")
     ingest(services, "news.md", HOTEL.format(190))
     with services.db.read() as session:
         [memory] = session.scalars(sa.select(Memory)).all()
@@ -104,7 +104,7 @@ def test_an_expired_memory_is_not_served(services, ask):
     ask(QUESTION)
     with services.db.write() as session:
         session.execute(sa.update(Memory).values(expires_at=now()))
-    assert services.recall.find(QUESTION, None).hit is None
+    assert services.recall.find(QUESTION).hit is None
 
 
 def test_refresh_answers_anew_and_remembers_that(services, ask):
@@ -131,7 +131,7 @@ def test_a_memory_whose_evidence_is_gone_is_not_served_whatever_its_status_says(
     ask(QUESTION)
     with services.db.write() as session:
         session.execute(sa.update(Passage).values(content_hash="other"))
-    assert services.recall.find(QUESTION, None).hit is None
+    assert services.recall.find(QUESTION).hit is None
 
 
 def test_i_do_not_know_is_never_remembered(services, ask):
@@ -165,13 +165,13 @@ def test_import_is_idempotent_and_collections_that_disagree_serve_nothing(servic
     ingest(services, "a.md", "# A\n\nText.\n", "alpha")
     ingest(services, "b.md", "# B\n\nOther text.\n", "beta")
     pairs = [Pair(f"What is the code of room {n}?", f"Code {n}.", str(n)) for n in range(700)]
-    assert services.curate.import_pairs(pairs, created_by="me").added == 700
-    assert services.curate.import_pairs(pairs, created_by="me").unchanged == 700
-    found = services.recall.lookup(["what is the code of room 77", "What is the code of room 7000?"], None)
+    assert services.importing.run(pairs, by="me").added == 700
+    assert services.importing.run(pairs, by="me").unchanged == 700
+    found = services.recall.lookup(["what is the code of room 77", "What is the code of room 7000?"])
     assert found[0].hit.external_id == "77"
     assert found[1].hit is None
     a, b = (services.search.collection_ids([name])[0] for name in ("alpha", "beta"))
     both = [Pair("Who is the owner?", "Ann.", scope=str(a)), Pair("Who is the owner?", "Bob.", scope=str(b))]
-    services.curate.import_pairs(both, created_by="me")
-    assert services.recall.find("Who is the owner?", None).hit is None
-    assert services.recall.find("Who is the owner?", [b]).hit.answer == "Bob."
+    services.importing.run(both, by="me")
+    assert services.recall.find("Who is the owner?").hit is None
+    assert services.recall.find("Who is the owner?", Reach((b,))).hit.answer == "Bob."

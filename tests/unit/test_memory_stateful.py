@@ -3,7 +3,6 @@
 Every value is used once, so that a number alone tells from which version an answer comes.
 """
 
-import hashlib
 import io
 import itertools
 import re
@@ -11,9 +10,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
+from fakes import TOPICS, WordEmbedder
 from hypothesis import HealthCheck
 from hypothesis import settings as trials
 from hypothesis import strategies as st
@@ -32,40 +31,14 @@ from zuinig.core.settings import Settings
 from zuinig.core.types import Citation, MemoryStatus, Source
 from zuinig.ingestion.parse import Parser
 from zuinig.ingestion.pipeline import work_one
-from zuinig.memory.curate import Pair
-from zuinig.memory.recall import Remembered
+from zuinig.memory.candidates import Remembered
+from zuinig.memory.importing import Pair
 from zuinig.retrieval import embed
-from zuinig.retrieval.embed import Vectors
-from zuinig.retrieval.words import content_words, stem
 
-# question, and the sentence of a document that answers it
-TOPICS = {
-    "lamp": ("What does the lamp in the hall cost?", "The lamp in the hall does cost {} euros."),
-    "boat": ("Which member owns the old wooden boat?", "The old wooden boat: member {} owns it."),
-    "soup": ("How many litres of soup are cooked?", "Soup is cooked by the {} litres."),
-}
 PATHS = ["a.md", "b.md"]
 NUMBER = re.compile(r"\b1\d{4}\b")
 
 topics, paths = st.sampled_from(list(TOPICS)), st.sampled_from(PATHS)
-
-
-class WordEmbedder:
-    """The sum of a random vector for each word: texts are as near as the words that they share."""
-
-    id, dimension, max_tokens = "words", 64, 256
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        rows = np.array([sum(map(_vector, ["", *map(stem, content_words(t))])) for t in texts], np.float32)
-        rows = rows.reshape(len(texts), self.dimension)
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(t.split()) for t in texts]
-
-
-def _vector(word: str) -> Vectors:
-    return np.frombuffer(hashlib.sha512(word.encode()).digest(), np.int8).astype(np.float32)
 
 
 class Life(RuleBasedStateMachine):
@@ -133,7 +106,7 @@ class Life(RuleBasedStateMachine):
     def write(self, topic: str) -> None:
         self.written[topic] = f"Ann says {next(self.values)}."
         pair = Pair(TOPICS[topic][0], self.written[topic], topic)
-        self.services.curate.import_pairs([pair], created_by="Ann")
+        self.services.importing.run([pair], by="Ann")
         self.retired.discard(self._found(topic).id)
 
     @rule(topic=topics, forever=st.booleans())
@@ -167,7 +140,7 @@ class Life(RuleBasedStateMachine):
         return answered
 
     def _found(self, topic: str) -> Remembered | None:
-        return self.services.recall.find(TOPICS[topic][0], None).hit
+        return self.services.recall.find(TOPICS[topic][0]).hit
 
     def _is_current(self, answer: str, citations: Sequence[Citation]) -> None:
         now = {value for document in self.documents.values() for value in document.values()}

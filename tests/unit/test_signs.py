@@ -13,6 +13,11 @@ FIRES = [
     ("names differ", "Is a visa needed for India?", "Is a visa needed for China?"),
     ("order", "May I go from Ghent to Leeds?", "May I go from Leeds to Ghent?"),
     ("asked differs", "When is salary paid?", "How is salary paid?"),
+    ("direction differs", "May I go from Ghent to Leeds?", "May I go from Leeds to Ghent?"),
+    ("direction differs", "How do I block calls to a number?", "How do I block calls from a number?"),
+    ("replaced words", "Where is the lamp?", "Where is the sofa?"),
+    ("number missing", "Is the discount 10%?", "Is the discount 10?"),
+    ("tense differs", "Who is the manager?", "Who was the manager?"),
     ("person differs", "Where is my badge?", "Where is her badge?"),
 ]
 

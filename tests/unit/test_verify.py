@@ -9,9 +9,11 @@ import pytest
 from zuinig.app.services import build
 from zuinig.core.errors import ConfigurationError
 from zuinig.core.settings import Settings
-from zuinig.memory.curate import Pair
 from zuinig.memory.evaluate import LabelledPair, evaluate, wilson
-from zuinig.memory.verify import MODELS, Verifier, VerifierFailed
+from zuinig.memory.importing import Pair
+from zuinig.memory.trees import Trees
+from zuinig.memory.verify import MODELS, UNREAD, CrossEncoder, Verifier, VerifierFailed, Wording, context
+from zuinig.training.fit_verifier import grow
 
 STORED = "How do I reset my Windows password?"
 REPEAT = "how can I reset my windows password"
@@ -55,22 +57,67 @@ def verifier():
 def test_a_repeat_is_likelier_than_any_near_miss(verifier, embedder):
     asked = [REPEAT, *NEAR_MISSES]
     cosines = embedder.embed(asked) @ embedder.embed([STORED])[0]
-    repeat, *misses = verifier.probabilities([(q, STORED) for q in asked], cosines.tolist())
+    [repeat], *misses = verifier.judge(asked, [[Wording(STORED, float(c))] for c in cosines])
     assert repeat >= verifier.threshold(0.01)
-    assert max(misses) < verifier.threshold(0.01)
+    assert max(misses) < [verifier.threshold(0.01)]
 
 
 @pytest.mark.parametrize(("stored", "asked"), ANOTHER)
 def test_a_near_miss_is_not_served(verifier, embedder, stored, asked):
     cosine = float(embedder.embed([asked])[0] @ embedder.embed([stored])[0])
-    assert verifier.probabilities([(asked, stored)], [cosine])[0] < verifier.threshold(0.01)
+    assert verifier.judge([asked], [[Wording(stored, cosine)]])[0][0] < verifier.threshold(0.01)
 
 
-def test_a_batch_is_judged_as_its_pairs_are_one_by_one(verifier):
-    pairs = [(REPEAT, STORED), (NEAR_MISSES[1], STORED), ("x", STORED), (STORED, REPEAT)]
-    together = verifier.probabilities(pairs, [0.9] * 4)
-    alone = [verifier.probabilities([p], [0.9])[0] for p in pairs]
-    assert together == pytest.approx(alone, abs=0.05)
+def test_questions_together_are_judged_as_one_by_one(verifier):
+    asked = [REPEAT, NEAR_MISSES[1], "x", STORED]
+    near = [[Wording(STORED, 0.9), Wording(REPEAT, 0.5)], [Wording(STORED, 0.9)], [], [Wording(REPEAT, 0.9)]]
+    together = verifier.judge(asked, near)
+    assert [len(p) for p in together] == [2, 1, 0, 1]
+    for question, wordings, found in zip(asked, near, together, strict=True):
+        assert found == pytest.approx(verifier.judge([question], [wordings])[0], abs=0.05)
+
+
+def test_what_stands_out_is_likelier_than_what_is_one_of_many():
+    """Unless the many are answered alike, or are the same words."""
+    logits, cosines, group = np.array([3.0, 2.5]), np.array([0.9, 0.88]), np.zeros(2, int)
+
+    def margin(other: Wording) -> float:
+        return context(logits, cosines, group, [Wording("Which bulb?", 0.9, "E27."), other])[0][0]
+
+    assert margin(Wording("Which lamp?", 0.88, "Ours.")) == pytest.approx(0.5)
+    for same in (Wording("Which lamp?", 0.88, "E27."), Wording("which BULB", 0.88, "E14.")):
+        assert margin(same) == 3.0 - UNREAD
+
+
+def test_the_trees_say_what_the_library_that_grew_them_says():
+    chance = np.random.default_rng(1)
+    x = chance.normal(size=(2000, 5))
+    y = (x[:, 0] * x[:, 1] > 0) & (x[:, 2] < 1)
+    config = grow([x.reshape(500, 4, 5)], [y.reshape(500, 4)], [np.ones(500, bool)])
+    found = Trees.read(json.loads(json.dumps(config))).probability(x)
+    assert ((found > 0.5) == y).mean() > 0.9
+    assert found.min() >= 0
+    assert found.max() <= 1
+
+
+@pytest.mark.parametrize("broken", [{}, {"base": 0.0, "feature": [[0]], "threshold": [[0.0, 1.0]]}])
+def test_trees_that_do_not_fit_together_are_refused(broken):
+    with pytest.raises((KeyError, ValueError)):
+        Trees.read(broken)
+
+
+def test_a_verifier_that_takes_too_long_is_a_miss(tmp_path, monkeypatch):
+    """The pairs of one question get so long, and what runs is ended."""
+    encoder = CrossEncoder(MODELS / "same-question-int8", timeout_s=0.001)
+    with pytest.raises(TimeoutError):
+        encoder.logits([(f"{n} " * 40, "why " * 40) for n in range(64)])
+    services = build(Settings(data_dir=tmp_path, ingest_workers=0))
+    services.importing.run([Pair(STORED, "Ask the desk.")], by="test")
+    monkeypatch.setattr(services.verifier, "_encoder", encoder)
+    monkeypatch.setattr(encoder, "_timeout_s", 0.0)
+    assert services.recall.find(REPEAT).hit is None
+    assert services.recall.find(STORED.upper()).hit is not None
+    services.close()
 
 
 def test_a_smaller_budget_never_lowers_the_threshold(verifier):
@@ -80,14 +127,15 @@ def test_a_smaller_budget_never_lowers_the_threshold(verifier):
 
 
 def test_nothing_to_judge_is_no_failure(verifier):
-    assert len(verifier.probabilities([], [])) == 0
+    assert verifier.judge([], []) == []
+    assert verifier.judge(["x"], [[]]) == [[]]
 
 
 @pytest.mark.parametrize("broken", [RuntimeError("out of memory"), np.array([np.nan])])
 def test_a_verifier_that_fails_serves_nothing_but_the_same_words(tmp_path, monkeypatch, broken):
     services = build(Settings(data_dir=tmp_path, ingest_workers=0))
-    services.curate.import_pairs([Pair(STORED, "Ask the desk.")], created_by="test")
-    assert services.recall.find(REPEAT, None).hit is not None
+    services.importing.run([Pair(STORED, "Ask the desk.")], by="test")
+    assert services.recall.find(REPEAT).hit is not None
 
     def logits(pairs):
         if isinstance(broken, Exception):
@@ -96,17 +144,17 @@ def test_a_verifier_that_fails_serves_nothing_but_the_same_words(tmp_path, monke
 
     monkeypatch.setattr(services.verifier._encoder, "logits", logits)
     with pytest.raises(VerifierFailed):
-        services.verifier.probabilities([(REPEAT, STORED)], [0.99])
-    assert services.recall.find(REPEAT, None).hit is None
-    assert services.recall.find(STORED.upper(), None).hit is not None
+        services.verifier.judge([REPEAT], [[Wording(STORED, 0.99)]])
+    assert services.recall.find(REPEAT).hit is None
+    assert services.recall.find(STORED.upper()).hit is not None
     services.close()
 
 
 def test_budget_zero_serves_the_same_words_only(tmp_path):
     services = build(Settings(data_dir=tmp_path, ingest_workers=0, memory_wrong_budget=0))
-    services.curate.import_pairs([Pair(STORED, "Ask the desk.")], created_by="test")
-    assert services.recall.find(STORED.upper(), None).hit is not None
-    assert services.recall.find(REPEAT, None).hit is None
+    services.importing.run([Pair(STORED, "Ask the desk.")], by="test")
+    assert services.recall.find(STORED.upper()).hit is not None
+    assert services.recall.find(REPEAT).hit is None
     services.close()
 
 

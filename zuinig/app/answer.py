@@ -23,9 +23,11 @@ from zuinig.core.errors import LLMFailed, NotFound
 from zuinig.core.settings import Settings
 from zuinig.core.tables import Answer, Conversation, Memory, new_id
 from zuinig.core.tokens import Tokens
-from zuinig.core.types import Citation, Hit, Principal, Source, Usage
-from zuinig.memory.conversation import standalone
-from zuinig.memory.recall import Recall, Remembered, scope_key
+from zuinig.core.types import Citation, Hit, Principal, Reach, Source, Usage
+from zuinig.memory import history
+from zuinig.memory.candidates import Remembered
+from zuinig.memory.conversation import MOST_TURNS, Turn, standalone
+from zuinig.memory.recall import Recall
 from zuinig.memory.remember import NewMemory, remember
 from zuinig.retrieval import sentences as sentence_scores
 from zuinig.retrieval.embed import Embedder, Vectors
@@ -48,8 +50,8 @@ class Ask:
     collections: Sequence[str] | None = None
     memory: Literal["use", "skip", "only", "refresh"] = "use"  # refresh: answer anew, and remember that
     llm: Literal["allow", "never"] = "allow"
-    # The standalone question of the turn before, where the caller keeps the conversation itself.
-    previous: str | None = None
+    # The turns before, oldest first, where the caller keeps the conversation itself.
+    history: Sequence[Turn] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class _Climb:
 
     ask: Ask
     principal: Principal
-    collections: list[int] | None
+    reach: Reach
     conversation_id: str
     standalone: str
     depends: bool
@@ -110,6 +112,7 @@ class _Climb:
     citations: Sequence[Citation] = ()
     recalled: Recalled = Recalled("miss")
     served: Remembered | None = None
+    contradicting: Sequence[int] = ()
     vector: Vectors | None = None
     hits: Sequence[Hit] = ()
     ranked: Sequence[Sentence] = ()
@@ -169,17 +172,24 @@ class Answers:
         climb.timing["total"] = round((time.perf_counter() - begun) * 1000, 2)
         yield self._record(climb, usage)
 
+    def covers(self, question: str, scope: str) -> bool:
+        """Whether the documents of the scope hold an answer by now. scope: see `Reach.scope`."""
+        collections = None if scope == "" else [int(i) for i in scope.split(",") if i.isdigit()]
+        vector = self._embedder.embed([question])
+        hits = self._search.search(question, _PASSAGES_READ, collections=collections, vector=vector)
+        return bool(read(question, sentence_scores.score(question, vector, hits, self._embedder), hits).quotes)
+
     # The rungs
 
     def _begin(self, ask: Ask, principal: Principal) -> _Climb:
-        collections = self._search.collection_ids(ask.collections)
-        previous = ask.previous
+        reach = self._search.reach(ask.collections, principal.readable)
+        history = ask.history
         conversation_id = ask.conversation_id or new_id("conv")
         if ask.conversation_id is not None:
             with self._db.read() as session:
-                previous = _previous(session, ask.conversation_id, principal)
-        turn = standalone(ask.question, previous)
-        return _Climb(ask, principal, collections, conversation_id, turn.question, turn.depends)
+                history = _history(session, ask.conversation_id, principal)
+        turn = standalone(ask.question, history)
+        return _Climb(ask, principal, reach, conversation_id, turn.question, turn.depends)
 
     def _recall_into(self, climb: _Climb) -> None:
         if climb.ask.memory in ("skip", "refresh"):
@@ -188,8 +198,8 @@ class Answers:
         if climb.depends:
             climb.recalled = Recalled("bypass")
             return
-        found = self._recall.find(climb.standalone, climb.collections)
-        climb.vector = found.vector
+        found = self._recall.find(climb.standalone, climb.reach)
+        climb.vector, climb.contradicting = found.vector, found.contradicting
         if found.hit is not None:
             climb.served, climb.recalled = found.hit, Recalled("hit")
             climb.answer, climb.source, climb.confidence = found.hit.answer, Source.MEMORY, found.probability
@@ -201,7 +211,7 @@ class Answers:
             if climb.vector is None:
                 climb.vector = self._embedder.embed([climb.standalone])
             climb.hits = self._search.search(
-                climb.standalone, _PASSAGES_READ, collections=climb.collections, vector=climb.vector
+                climb.standalone, _PASSAGES_READ, collections=climb.reach.collections, vector=climb.vector
             )
         with climb.stage("read"):
             climb.ranked = sentence_scores.score(climb.standalone, climb.vector, climb.hits, self._embedder)
@@ -262,8 +272,8 @@ class Answers:
         climb.source, climb.answer, climb.citations = Source.LLM, checked.text, checked.citations
         sound = len(checked.citations) / max(1, len(checked.citations) + checked.dropped)
         climb.confidence = round(sound, 3)
-        # An answer whose citations do not hold is shown, but never handed to the next person.
-        climb.remembers = bool(checked.citations) and not checked.dropped
+        # An answer that does not wholly stand on the documents is shown, but never handed to the next person.
+        climb.remembers = bool(checked.citations) and not checked.dropped and checked.grounded
 
     def _prompt_tokens(self, packed: Packed, climb: _Climb) -> int:
         return prompt.prompt_tokens(self._tokens, packed.context, climb.standalone)
@@ -290,7 +300,7 @@ class Answers:
         if climb.served is not None or climb.ask.memory == "only":
             with climb.stage("baseline"):
                 hits = self._search.search(
-                    climb.standalone, _PASSAGES_READ, collections=climb.collections, vector=self._vector(climb)
+                    climb.standalone, _PASSAGES_READ, collections=climb.reach.collections, vector=self._vector(climb)
                 )
         return prompt.prompt_tokens(self._tokens, baseline(hits), climb.standalone)
 
@@ -306,7 +316,7 @@ class Answers:
 
     def _record(self, climb: _Climb, usage: Usage) -> Answered:
         answer_id = new_id("ans")
-        scope = scope_key(climb.collections)
+        scope = climb.reach.scope
         with self._db.write() as session:
             # A conversation that begins here has an id that was made just now.
             if climb.ask.conversation_id is None or session.get(Conversation, climb.conversation_id) is None:
@@ -364,6 +374,11 @@ class Answers:
                 .where(Memory.id == climb.served.id)
                 .values(hits=Memory.hits + 1, baseline_tokens=usage.baseline_tokens)
             )
+            if climb.contradicting:
+                ids = sorted({climb.served.id, *climb.contradicting})
+                history.put_up(
+                    session, ids, f"{' and '.join(f'mem_{i}' for i in ids)} answer the same question differently."
+                )
             return climb.served.id
         wanted = climb.remembers and climb.ask.memory in ("use", "refresh") and not climb.depends
         if climb.source not in (Source.SPECIALIST, Source.LLM) or not wanted or climb.vector is None:
@@ -386,19 +401,20 @@ class Answers:
         )
 
 
-def _previous(session: Session, conversation_id: str, principal: Principal) -> str | None:
-    """The standalone question of the last turn. Raises NotFound for a conversation that is not the asker's."""
+def _history(session: Session, conversation_id: str, principal: Principal) -> list[Turn]:
+    """The last turns, oldest first. Raises NotFound for a conversation that is not the asker's."""
     conversation = session.get(Conversation, conversation_id)
     if conversation is None or conversation.key_id != principal.key_id:
         raise NotFound(
             "There is no such conversation; leave conversation_id out to begin one.", param="conversation_id"
         )
-    return session.scalar(
-        sa.select(Answer.standalone_question)
+    rows = session.execute(
+        sa.select(Answer.standalone_question, Answer.answer)
         .where(Answer.conversation_id == conversation_id)
         .order_by(Answer.id.desc())
-        .limit(1)
-    )
+        .limit(MOST_TURNS)
+    ).all()
+    return [Turn(row.standalone_question, row.answer) for row in reversed(rows)]
 
 
 def _messages(packed: Packed, question: str) -> list[BaseMessage]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from zuinig.core.db import Database
-from zuinig.core.errors import Forbidden, NotFound, Unauthenticated
+from zuinig.core.errors import BadRequest, Forbidden, NotFound, Unauthenticated
 from zuinig.core.settings import Settings
 from zuinig.core.tables import ApiKey, SignIn, now
 from zuinig.core.types import Principal, Scope
@@ -26,6 +26,7 @@ class KeyInfo:
     id: str
     name: str
     scopes: tuple[str, ...]
+    collections: tuple[int, ...] | None
     created_at: datetime
     revoked_at: datetime | None
 
@@ -37,11 +38,20 @@ class Auth:
 
     # Keys
 
-    def create_key(self, name: str, scopes: Iterable[Scope]) -> tuple[KeyInfo, str]:
-        """The key itself is shown once; only its hash is kept."""
+    def create_key(
+        self, name: str, scopes: Iterable[Scope], *, collections: Iterable[int] | None = None
+    ) -> tuple[KeyInfo, str]:
+        """The key itself is shown once; only its hash is kept. collections: ids of those it may read; None for all.
+
+        Raises BadRequest for an admin key that may not read everything.
+        """
+        scopes = sorted(set(scopes))
+        if collections is not None and (Scope.ADMIN in scopes or Scope.UPLOAD in scopes):
+            raise BadRequest("A key that reads some collections only can have the scopes read and ask, no others.")
         key = f"zk_{secrets.token_urlsafe(32)}"
         with self._db.write() as session:
-            row = ApiKey(name=name, key_hash=_hash(key), scopes=sorted(set(scopes)))
+            chosen = sorted(set(collections)) if collections is not None else None
+            row = ApiKey(name=name, key_hash=_hash(key), scopes=scopes, collections=chosen)
             session.add(row)
             session.flush()
             return _info(row), key
@@ -140,11 +150,13 @@ def require(principal: Principal, scope: Scope) -> None:
 def _principal(row: ApiKey | None) -> Principal:
     if row is None or row.revoked_at is not None:
         raise Unauthenticated("This API key is not valid; send `Authorization: Bearer` with one that is.")
-    return Principal(row.id, row.name, frozenset(Scope(s) for s in row.scopes))
+    readable = frozenset(row.collections) if row.collections is not None else None
+    return Principal(row.id, row.name, frozenset(Scope(s) for s in row.scopes), readable)
 
 
 def _info(row: ApiKey) -> KeyInfo:
-    return KeyInfo(row.id, row.name, tuple(row.scopes), row.created_at, row.revoked_at)
+    collections = tuple(row.collections) if row.collections is not None else None
+    return KeyInfo(row.id, row.name, tuple(row.scopes), collections, row.created_at, row.revoked_at)
 
 
 def _hash(secret: str) -> str:

@@ -51,23 +51,34 @@ class Content:
     media_type: str | None
 
 
+Readable = frozenset[int] | None
+
+
 class Documents:
+    """readable: the ids of the collections that the reader may read, None for all; what is in others is not there."""
+
     def __init__(self, db: Database, files: Files) -> None:
         self._db, self._files = db, files
 
-    def get(self, document_id: str) -> DocumentView:
+    def get(self, document_id: str, readable: Readable = None) -> DocumentView:
         """Raises NotFound."""
         with self._db.read() as session:
-            row = session.execute(_rows().where(Document.id == document_id)).first()
+            row = session.execute(_rows(readable).where(Document.id == document_id)).first()
             if row is None:
                 raise NotFound("There is no such document; it may have been deleted.")
             return _views(session, [row])[0]
 
     def page(
-        self, *, limit: int, after: str | None = None, collection: str | None = None, status: str | None = None
+        self,
+        *,
+        limit: int,
+        after: str | None = None,
+        collection: str | None = None,
+        status: str | None = None,
+        readable: Readable = None,
     ) -> tuple[list[DocumentView], bool]:
         """Newest first, and whether there are more."""
-        query = _rows().order_by(Document.id.desc()).limit(limit + 1)
+        query = _rows(readable).order_by(Document.id.desc()).limit(limit + 1)
         if after is not None:
             query = query.where(Document.id < after)
         if collection is not None:
@@ -92,26 +103,32 @@ class Documents:
             rows = session.execute(sa.select(DocumentVersion.status, sa.func.count()).group_by(DocumentVersion.status))
             return {str(status): n for status, n in rows}
 
-    def collections(self) -> list[str]:
+    def collections(self, readable: Readable = None) -> dict[int, str]:
+        """Names by id, in the order of the names."""
+        wanted = sa.select(Collection.id, Collection.name).order_by(Collection.name)
+        if readable is not None:
+            wanted = wanted.where(Collection.id.in_(sorted(readable)))
         with self._db.read() as session:
-            return list(session.scalars(sa.select(Collection.name).order_by(Collection.name)))
+            return {row.id: row.name for row in session.execute(wanted)}
 
-    def content(self, document_id: str) -> Content:
+    def content(self, document_id: str, readable: Readable = None) -> Content:
         """The original file of the version that answers, else of the newest. Raises NotFound."""
         with self._db.read() as session:
-            version = _answering(session, document_id)
+            version = _answering(session, document_id, readable)
             return Content(content_path(self._files, version.sha256), version.filename, version.media_type)
 
-    def text(self, document_id: str) -> tuple[DocumentView, str]:
+    def text(self, document_id: str, readable: Readable = None) -> tuple[DocumentView, str]:
         """The extracted text that citations point into. Raises NotFound."""
         with self._db.read() as session:
-            version = _answering(session, document_id)
-        return self.get(document_id), version.text or ""
+            version = _answering(session, document_id, readable)
+        return self.get(document_id, readable), version.text or ""
 
-    def passages(self, document_id: str, *, limit: int, after: int = -1) -> tuple[list[Passage], bool]:
+    def passages(
+        self, document_id: str, *, limit: int, after: int = -1, readable: Readable = None
+    ) -> tuple[list[Passage], bool]:
         """In order, those after the ordinal `after`, and whether there are more. Raises NotFound."""
         with self._db.read() as session:
-            version = _answering(session, document_id)
+            version = _answering(session, document_id, readable)
             rows = session.scalars(
                 sa.select(Passage)
                 .where(Passage.version_id == version.id, Passage.ordinal > after)
@@ -121,17 +138,24 @@ class Documents:
             return list(rows[:limit]), len(rows) > limit
 
 
-def _rows() -> sa.Select[Document, str]:
-    return sa.select(Document, Collection.name.label("collection")).join(
-        Collection, Document.collection_id == Collection.id
+def _rows(readable: Readable = None) -> sa.Select[Document, str]:
+    return (
+        sa.select(Document, Collection.name.label("collection"))
+        .join(Collection, Document.collection_id == Collection.id)
+        .where(_inside(readable))
     )
 
 
-def _answering(session: Session, document_id: str) -> DocumentVersion:
+def _inside(readable: Readable) -> sa.ColumnElement[bool]:
+    return sa.true() if readable is None else Document.collection_id.in_(sorted(readable))
+
+
+def _answering(session: Session, document_id: str, readable: Readable) -> DocumentVersion:
     version = session.scalars(
         sa.select(DocumentVersion)
+        .join(Document, Document.id == DocumentVersion.document_id)
         .options(undefer(DocumentVersion.text))
-        .where(DocumentVersion.document_id == document_id)
+        .where(DocumentVersion.document_id == document_id, _inside(readable))
         .order_by(DocumentVersion.live.desc(), DocumentVersion.number.desc())
         .limit(1)
     ).first()

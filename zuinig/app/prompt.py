@@ -24,6 +24,7 @@ SYSTEM = (
 _MESSAGE_OVERHEAD = 4
 
 _MARK = re.compile(r"\[(\d{1,3})\]")
+_NUMBER = re.compile(r"\d+")
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{12,}?)[\"”“»]\s*((?:\[\d{1,3}\])+)")
 
 
@@ -44,11 +45,15 @@ def room_for_context(tokens: Tokens, question: str, *, budget: int, window: int,
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """citations: those that hold; dropped: how many did not."""
+    """citations: those that hold; dropped: how many did not. grounded: every number stands in what was sent.
+
+    A number that stands in the question alone is the asker's: remembered, it would be told to others as a fact.
+    """
 
     text: str
     citations: tuple[Citation, ...]
     dropped: int
+    grounded: bool
 
 
 def check(answer: str, packed: Packed) -> Checked:
@@ -65,7 +70,9 @@ def check(answer: str, packed: Packed) -> Checked:
     number = {n: i for i, n in enumerate(good, 1)}
     text = _MARK.sub(lambda m: f"[{number[int(m[1])]}]" if int(m[1]) in number else "", answer)
     text = re.sub(r" +([.,;:!?])", r"\1", re.sub(r" {2,}", " ", text)).strip()
-    return Checked(text, tuple(cite(_closest(sources[n], answer, n)) for n in good), len(cited) - len(good))
+    citations = tuple(cite(_closest(sources[n], answer, n)) for n in good)
+    said, sent = (set(_NUMBER.findall(t)) for t in (_MARK.sub("", text), packed.context))
+    return Checked(text, citations, len(cited) - len(good), said <= sent)
 
 
 def _stands_in(quote: str, source: Source) -> bool:

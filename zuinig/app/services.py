@@ -10,6 +10,7 @@ from langchain_core.language_models import BaseChatModel
 from zuinig.app import llm as llm_adapters
 from zuinig.app.answer import Answers
 from zuinig.app.auth import Auth
+from zuinig.app.chores import Chore
 from zuinig.app.documents import Documents
 from zuinig.app.ledger import Ledger
 from zuinig.core import plugins
@@ -22,9 +23,12 @@ from zuinig.ingestion.parse import Parser
 from zuinig.ingestion.pipeline import Pipeline, Worker
 from zuinig.ingestion.queue import Queue
 from zuinig.ingestion.upload import Uploads, sweep
+from zuinig.memory.calibrate import Calibration
 from zuinig.memory.curate import Curate
 from zuinig.memory.freshness import Freshness
+from zuinig.memory.importing import Importing
 from zuinig.memory.recall import Recall
+from zuinig.memory.suggest import Suggest
 from zuinig.memory.verify import MODELS, Verifier
 from zuinig.retrieval import embed, stores
 from zuinig.retrieval.embed import Embedder
@@ -44,9 +48,13 @@ class Services:
     passages: VectorIndex
     memories: VectorIndex
     search: Search
+    wordings: VectorIndex
     verifier: Verifier
+    calibration: Calibration
     recall: Recall
     curate: Curate
+    importing: Importing
+    suggest: Suggest
     uploads: Uploads
     documents: Documents
     queue: Queue
@@ -54,10 +62,17 @@ class Services:
     ledger: Ledger
     answers: Answers
     workers: tuple[Worker, ...]
+    chores: tuple[Chore, ...]
+
+    @property
+    def indexes(self) -> tuple[VectorIndex, ...]:
+        return self.passages, self.memories, self.wordings
 
     def start(self) -> None:
         for worker in self.workers:
             worker.start()
+        for chore in self.chores:
+            chore.start()
 
     def wake(self) -> None:
         for worker in self.workers:
@@ -65,9 +80,11 @@ class Services:
 
     def stop(self) -> None:
         """Stop the workers, save the indexes, let the database go."""
+        for chore in self.chores:
+            chore.stop()
         for worker in self.workers:
             worker.stop()
-        for index in (self.passages, self.memories):
+        for index in self.indexes:
             index.save()
         self.close()
 
@@ -90,12 +107,17 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
     index = partial(
         VectorIndex, store=store, folder=settings.index_dir, embedder=embedder.id, dimension=embedder.dimension
     )
-    passages, memories = index(db, "passages"), index(db, "memories")
+    passages, memories, wordings = index(db, "passages"), index(db, "memories"), index(db, "wordings")
     files = Files(settings.files_dir)
     sweep(db, files)
     search = Search(db, embedder, passages)
-    verifier = Verifier(_model_folder(settings.verifier), threads=settings.embed_threads)
-    recall = Recall(db, embedder, memories, verifier, wrong_budget=settings.memory_wrong_budget)
+    verifier = Verifier(
+        _model_folder(settings.verifier), threads=settings.embed_threads, timeout_s=settings.verifier_timeout_s
+    )
+    calibration = Calibration(db, verifier, budget=settings.memory_wrong_budget)
+    recall = Recall(db, embedder, memories, wordings, verifier, calibration)
+    curate = Curate(db, embedder)
+    suggest = Suggest(db, embedder, verifier, calibration, curate)
     freshness = Freshness(db, memories)
     uploads = Uploads(db, files, max_bytes=settings.max_upload_mb * 1_000_000, on_delete=freshness.deleted)
     queue = Queue(db, lease_s=settings.lease_s, max_attempts=settings.max_attempts)
@@ -110,6 +132,8 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
     )
     ledger = Ledger(db, settings)
     answers = Answers(db, search, recall, embedder, tokens, ledger, settings, llm or _llm(settings))
+    every_s = settings.suggest_every_minutes * 60
+    gather = Chore("suggestions", lambda: suggest.refresh(answers.covers), every_s=every_s)
     return Services(
         settings=settings,
         db=db,
@@ -119,9 +143,13 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         passages=passages,
         memories=memories,
         search=search,
+        wordings=wordings,
         verifier=verifier,
+        calibration=calibration,
         recall=recall,
-        curate=Curate(db, embedder),
+        curate=curate,
+        importing=Importing(db, embedder),
+        suggest=suggest,
         uploads=uploads,
         documents=Documents(db, files),
         queue=queue,
@@ -129,6 +157,7 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         ledger=ledger,
         answers=answers,
         workers=tuple(Worker(pipeline, queue, parser(settings)) for _ in range(settings.ingest_workers)),
+        chores=(gather,) if every_s else (),
     )
 
 

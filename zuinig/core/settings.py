@@ -90,6 +90,13 @@ class Settings(BaseSettings):
         "same-question-int8", description="Shipped model that says whether two questions are the same, or a folder."
     )
 
+    verifier_timeout_s: float = Field(
+        2, gt=0, description="Longest wait for the verifier on one question, in seconds; then memory does not answer."
+    )
+    suggest_every_minutes: float = Field(
+        30, ge=0, description="How often suggestions for curators are gathered, in minutes; 0 only when asked for."
+    )
+
     # LLM
     llm: str | None = Field(
         None,

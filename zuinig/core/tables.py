@@ -2,6 +2,7 @@
 
 Collection 1─n Document 1─n DocumentVersion 1─n Passage
 Memory 1─n Evidence n─1 Document         Conversation 1─n Answer 1─1 LedgerEntry, 1─n Feedback
+Memory 1─n Wording, 1─n MemoryEvent      Suggestion: what a curator is asked to decide
 ApiKey, SignIn                           IndexChange: what an index must do to catch up with the rows
 """
 
@@ -12,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from zuinig.core.types import DocumentStatus, MemoryStatus
+from zuinig.core.types import DocumentStatus, MemoryStatus, SuggestionKind, SuggestionStatus, Verdict
 
 
 def now() -> datetime:
@@ -135,6 +136,7 @@ class Memory(Base):
     __table_args__ = (
         sa.Index("ix_memories_key", "question_key"),
         sa.Index("ix_memories_external", "external_id"),
+        sa.Index("ix_memories_review", "review_at", sqlite_where=sa.text("review_at IS NOT NULL")),
         {"sqlite_autoincrement": True},
     )
     id: Mapped[int] = mapped_column(primary_key=True)  # the id in the index; never used again after deletion
@@ -160,6 +162,60 @@ class Memory(Base):
     updated_at: Mapped[datetime] = mapped_column(default=now)
     vector: Mapped[bytes] = mapped_column(deferred=True)  # float32, unit length
     embedder: Mapped[str]
+
+
+class Wording(Base):
+    """Another way to ask for a memory, or, by `differs`, a question that looks like it and is not."""
+
+    __tablename__ = "wordings"
+    __table_args__ = (sa.Index("ix_wordings_key", "question_key"), {"sqlite_autoincrement": True})
+    id: Mapped[int] = mapped_column(primary_key=True)  # the id in the index; never used again after deletion
+    memory_id: Mapped[int] = mapped_column(sa.ForeignKey("memories.id", ondelete="CASCADE"), index=True)
+    differs: Mapped[bool] = mapped_column(default=False)
+    question: Mapped[str] = mapped_column(sa.Text)
+    question_key: Mapped[str] = mapped_column(sa.String(64))
+    vector: Mapped[bytes] = mapped_column(deferred=True)  # float32, unit length
+    embedder: Mapped[str]
+    created_by: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class MemoryEvent(Base):
+    """What was done to a memory after it was made, by whom. by: None for the service itself."""
+
+    __tablename__ = "memory_events"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    memory_id: Mapped[int] = mapped_column(sa.ForeignKey("memories.id", ondelete="CASCADE"), index=True)
+    action: Mapped[str] = mapped_column(sa.String(16))
+    by: Mapped[str | None]
+    detail: Mapped[str | None] = mapped_column(sa.Text)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Suggestion(Base):
+    """A question and perhaps its answer, put before a curator; decided once, and kept so that it does not come back."""
+
+    __tablename__ = "suggestions"
+    __table_args__ = (sa.Index("ix_suggestions_key", "kind", "question_key"),)
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("sug"))
+    kind: Mapped[SuggestionKind] = mapped_column(sa.String(16))
+    status: Mapped[SuggestionStatus] = mapped_column(sa.String(16), default=SuggestionStatus.OPEN)
+    question: Mapped[str] = mapped_column(sa.Text)
+    question_key: Mapped[str] = mapped_column(sa.String(64))
+    wordings: Mapped[list[Any]] = mapped_column(default=list)  # how else it was asked
+    answer: Mapped[str] = mapped_column(sa.Text, default="")
+    citations: Mapped[list[Any]] = mapped_column(default=list)
+    scope: Mapped[str] = mapped_column(default="")
+    asked: Mapped[int] = mapped_column(default=1)
+    askers: Mapped[int] = mapped_column(default=1)
+    # The memory that would be approved or corrected, and the answer that was; no foreign keys: they may be gone by
+    # the time somebody decides.
+    memory_id: Mapped[int | None]
+    answer_id: Mapped[str | None]
+    last_asked_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    decided_by: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
 
 
 class Evidence(Base):
@@ -220,8 +276,9 @@ class Feedback(Base):
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("fb"))
     answer_id: Mapped[str] = mapped_column(sa.ForeignKey("answers.id", ondelete="CASCADE"), index=True)
     key_id: Mapped[str]
-    verdict: Mapped[str] = mapped_column(sa.String(8))
+    verdict: Mapped[Verdict] = mapped_column(sa.String(8))
     correction: Mapped[str | None] = mapped_column(sa.Text)
+    dismissed: Mapped[bool] = mapped_column(default=False)  # a curator looked, and found the answer right
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -231,6 +288,8 @@ class ApiKey(Base):
     name: Mapped[str] = mapped_column(sa.Text)
     key_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
     scopes: Mapped[list[Any]]
+    # The ids of the collections whose documents it may read; none for all there are and will be.
+    collections: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(default=now)
     revoked_at: Mapped[datetime | None]
 
@@ -250,7 +309,7 @@ class IndexChange(Base):
     __tablename__ = "index_changes"
     __table_args__ = (sa.Index("ix_index_changes_follow", "index", "seq"), {"sqlite_autoincrement": True})
     seq: Mapped[int] = mapped_column(primary_key=True)
-    index: Mapped[str] = mapped_column(sa.String(16))  # "passages" or "memories"
+    index: Mapped[str] = mapped_column(sa.String(16))  # "passages", "memories" or "wordings"
     item_id: Mapped[int]
     added: Mapped[bool]
 

@@ -59,7 +59,28 @@ class Source(StrEnum):
 class MemoryStatus(StrEnum):
     LIVE = "live"
     STALE = "stale"  # a document it rests on changed or went
-    RETIRED = "retired"  # taken out of service by a person
+    HELD = "held"  # a reader called it wrong: out of service until a curator has looked
+    RETIRED = "retired"  # taken out of service by a person, or by a newer answer
+    REJECTED = "rejected"  # a curator found the answer wrong: it is not learnt again
+
+
+class Verdict(StrEnum):
+    """What a reader says of an answer."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class SuggestionKind(StrEnum):
+    FREQUENT = "frequent"  # asked often and answered well
+    CORRECTION = "correction"  # what a reader says the answer should have been
+    GAP = "gap"  # the documents do not cover it
+
+
+class SuggestionStatus(StrEnum):
+    OPEN = "open"
+    APPROVED = "approved"
+    REJECTED = "rejected"
 
 
 class Scope(StrEnum):
@@ -73,14 +94,45 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: the API key (or the session that was opened with it) and what it may do."""
+    """Who asks: the API key (or the session that was opened with it) and what it may do.
+
+    readable: the ids of the collections whose documents it may read; None for all.
+    """
 
     key_id: str
     name: str
     scopes: frozenset[Scope]
+    readable: frozenset[int] | None = None
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a question is asked of. named: the collections that the asker named; readable: those it may read.
+
+    Both hold ids of collections; None stands for all there are.
+    """
+
+    named: tuple[int, ...] | None = None
+    readable: frozenset[int] | None = None
+
+    @property
+    def collections(self) -> list[int] | None:
+        """Those to look in, sorted; None for all."""
+        if self.named is not None:
+            return sorted({i for i in self.named if self.readable is None or i in self.readable})
+        return None if self.readable is None else sorted(self.readable)
+
+    @property
+    def scope(self) -> str:
+        """As it stands in a memory: "" for everything, else the sorted ids; "-" where there is nothing to read."""
+        found = self.collections
+        return "" if found is None else ",".join(map(str, found)) or "-"
+
+
+EVERYTHING = Reach()
 
 
 @dataclass(frozen=True, slots=True)

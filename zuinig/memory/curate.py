@@ -1,99 +1,157 @@
-"""Memories that people put in: import, listing, editing, and taking out of service."""
+"""What curators do to memories: write, edit, approve, reject, merge, retire, and say how else a question is asked.
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+All of it is noted in the memory's history, with who and when. Curators may read everything.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database
-from zuinig.core.errors import NotFound
-from zuinig.core.tables import Evidence, Memory, now
-from zuinig.core.types import MemoryStatus, ProgressReport
-from zuinig.memory.freshness import take_out
+from zuinig.core.errors import BadRequest, Conflict, NotFound
+from zuinig.core.tables import Evidence, Memory, Wording, now
+from zuinig.core.types import MemoryStatus
+from zuinig.memory import history
+from zuinig.memory.candidates import PEOPLE, visible
+from zuinig.memory.feedback import dismiss
+from zuinig.memory.freshness import outdated, take_out
 from zuinig.memory.questions import question_key
-from zuinig.retrieval.embed import Embedder
+from zuinig.retrieval.embed import Embedder, Vectors
 from zuinig.retrieval.index import changed
 
-_BATCH = 512
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """A question and its answer as people wrote them. scope: see `memory.recall.scope_key`."""
-
-    question: str
-    answer: str
-    external_id: str | None = None
-    scope: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    added: int
-    updated: int
-    unchanged: int
+MOST_WORDINGS = 200
+Readable = frozenset[int] | None
 
 
 class Curate:
     def __init__(self, db: Database, embedder: Embedder) -> None:
         self._db, self._embedder = db, embedder
 
-    def import_pairs(
-        self, pairs: Sequence[Pair], *, created_by: str, progress: ProgressReport | None = None, origin: str = "import"
-    ) -> Imported:
-        """Batches of 512, each its own transaction: an import that is cut off is repeated, not undone.
-
-        The same external id, or without one the same question in the same scope, updates what is there.
-        """
-        added = updated = unchanged = done = 0
-        for batch in _batches(pairs, _BATCH):
-            vectors = self._embedder.embed([p.question for p in batch])
-            with self._db.write() as session:
-                present = _present(session, batch)
-                fresh: list[Memory] = []
-                touched: list[int] = []
-                for pair, vector in zip(batch, vectors, strict=True):
-                    memory = present.get(_identity(pair))
-                    if memory is None:
-                        memory = Memory(origin=origin, confidence=1.0, created_by=created_by, scope=pair.scope)
-                        present[_identity(pair)] = memory
-                        fresh.append(memory)
-                        session.add(memory)
-                        added += 1
-                    elif (memory.question, memory.answer, memory.status) == (
-                        pair.question,
-                        pair.answer,
-                        MemoryStatus.LIVE,
-                    ):
-                        unchanged += 1
-                        continue
-                    else:
-                        touched.append(memory.id)
-                        updated += 1
-                    _fill(memory, pair, vector.tobytes(), self._embedder.id, created_by)
-                session.flush()
-                changed(session, "memories", [i for i in touched if i is not None], added=True)
-                changed(session, "memories", [m.id for m in fresh], added=True)
-            done += len(batch)
-            if progress is not None:
-                progress(done, len(pairs))
-        return Imported(added, updated, unchanged)
+    def write(self, question: str, answer: str, *, scope: str, by: str) -> int:
+        """A person's own memory; one to the very same question in the same scope gets the new answer."""
+        vector = self._embedder.embed([question])
+        with self._db.write() as session:
+            memory = session.scalar(
+                sa.select(Memory).where(
+                    Memory.question_key == question_key(question),
+                    Memory.scope == scope,
+                    Memory.origin.in_(PEOPLE),
+                    Memory.external_id.is_(None),
+                )
+            )
+            if memory is None:
+                memory = Memory(origin="human", confidence=1.0, created_by=by, scope=scope)
+                session.add(memory)
+            elif memory.answer != answer:
+                history.note(session, [memory.id], "edit", by=by, detail=f"The answer was: {memory.answer}")
+            fill(memory, question, answer, vector, self._embedder.id, by)
+            session.flush()
+            changed(session, "memories", [memory.id], added=True)
+            return memory.id
 
     def edit(self, memory_id: int, *, question: str | None, answer: str | None, by: str) -> None:
         """A person's words take the place of the memory's: it rests on that person from now on. Raises NotFound."""
         with self._db.read() as session:
             current = get(session, memory_id).question
-        vector = self._embedder.embed([question or current])[0].tobytes()
+        vector = self._embedder.embed([question or current])
         with self._db.write() as session:
             memory = get(session, memory_id)
-            pair = Pair(question or memory.question, answer or memory.answer, memory.external_id)
+            was = [f"The question was: {memory.question}"] if question not in (None, memory.question) else []
             if answer is not None and answer != memory.answer:
+                was.append(f"The answer was: {memory.answer}")
                 session.execute(sa.delete(Evidence).where(Evidence.memory_id == memory_id))
                 memory.citations, memory.origin = [], "human"
-            _fill(memory, pair, vector, self._embedder.id, by)
+                dismiss(session, memory_id)  # it was said of the answer that is gone
+            history.note(session, [memory_id], "edit", by=by, detail="\n".join(was) or None)
+            fill(memory, question or memory.question, answer or memory.answer, vector, self._embedder.id, by)
             changed(session, "memories", [memory_id], added=True)
+
+    def approve(self, memory_id: int, *, by: str) -> None:
+        """In service from now on, as verified by this person; what readers said against it before is dismissed.
+
+        Raises NotFound, Conflict where the documents no longer say what it rests on.
+        """
+        with self._db.write() as session:
+            memory = get(session, memory_id)
+            if outdated(session, [memory_id]):
+                raise Conflict(
+                    "The documents this answer rests on have changed; edit the answer, or ask the question anew.",
+                    code="outdated",
+                )
+            memory.status, memory.status_reason, memory.verified_by = MemoryStatus.LIVE, None, by
+            memory.review_at = memory.review_reason = None
+            memory.updated_at = now()
+            dismiss(session, memory_id)
+            history.note(session, [memory_id], "approve", by=by)
+            changed(session, "memories", [memory_id], added=True)
+
+    def reject(self, memory_id: int, *, by: str, reason: str | None = None) -> None:
+        """Out of service, and the same answer is not learnt again. Raises NotFound."""
+        with self._db.write() as session:
+            memory = get(session, memory_id)
+            take_out(session, [memory_id], MemoryStatus.REJECTED, reason or f"Found wrong by {by}.", by=by)
+            session.refresh(memory)
+            memory.verified_by = memory.review_at = memory.review_reason = None
+
+    def merge(self, memory_id: int, *, into: int, by: str) -> None:
+        """Its question and wordings become wordings of the other, and it is retired. Raises NotFound, BadRequest."""
+        if memory_id == into:
+            raise BadRequest("A memory cannot be merged into itself.", param="into")
+        with self._db.write() as session:
+            memory, other = get(session, memory_id), get(session, into)
+            moved = session.scalars(sa.select(Wording.id).where(Wording.memory_id == memory_id)).all()
+            session.execute(sa.update(Wording).where(Wording.id.in_(moved)).values(memory_id=into))
+            vector = session.scalar(sa.select(Memory.vector).where(Memory.id == memory_id))
+            if memory.question_key != other.question_key and vector is not None:
+                self._add_wording(session, other, memory.question, vector, memory.embedder, differs=False, by=by)
+            other.hits += memory.hits
+            memory.review_at = memory.review_reason = None
+            session.flush()
+            take_out(session, [memory_id], MemoryStatus.RETIRED, f"Merged into mem_{into} by {by}.", by=by)
+            history.note(session, [into], "merge", by=by, detail=f"mem_{memory_id}: {memory.question}")
+
+    def add_wording(self, memory_id: int, question: str, *, differs: bool, by: str) -> int:
+        """Another way to ask for it, or by `differs` a question that is not it. Raises NotFound, BadRequest."""
+        vector = self._embedder.embed([question])[0].tobytes()
+        with self._db.write() as session:
+            memory = get(session, memory_id)
+            if differs and question_key(question) == memory.question_key:
+                raise BadRequest(
+                    "These are the memory's own words; edit or retire the memory instead.", param="question"
+                )
+            found = self._add_wording(session, memory, question, vector, self._embedder.id, differs=differs, by=by)
+            history.note(session, [memory_id], "differs" if differs else "wording", by=by, detail=question)
+            return found
+
+    def remove_wording(self, memory_id: int, wording_id: int, *, by: str) -> None:
+        """Raises NotFound."""
+        with self._db.write() as session:
+            get(session, memory_id)
+            wording = session.get(Wording, wording_id)
+            if wording is None or wording.memory_id != memory_id:
+                raise NotFound("There is no such wording; it may have been removed.")
+            history.note(session, [memory_id], "unwording", by=by, detail=wording.question)
+            session.delete(wording)
+            changed(session, "wordings", [wording_id], added=False)
+
+    def schedule(
+        self,
+        memory_id: int,
+        *,
+        by: str,
+        expires_at: datetime | None,
+        review_at: datetime | None,
+    ) -> None:
+        """When it stops being served, and when somebody should look at it; None for never. Raises NotFound."""
+        with self._db.write() as session:
+            memory = get(session, memory_id)
+            if review_at != memory.review_at:
+                memory.review_reason = f"{by} asked for a review by now." if review_at is not None else None
+            memory.expires_at, memory.review_at = expires_at, review_at
+            shown = [f"{name} {at:%Y-%m-%d}" for name, at in (("expires", expires_at), ("review", review_at)) if at]
+            history.note(session, [memory_id], "schedule", by=by, detail=", ".join(shown) or None)
 
     def set_status(self, memory_id: int, status: MemoryStatus, *, by: str) -> None:
         """Take it out of service, or put it back. Raises NotFound."""
@@ -101,60 +159,90 @@ class Curate:
             memory = get(session, memory_id)
             if status == MemoryStatus.LIVE:
                 memory.status, memory.status_reason, memory.updated_at = MemoryStatus.LIVE, None, now()
+                history.note(session, [memory_id], "live", by=by)
                 changed(session, "memories", [memory_id], added=True)
             else:
-                take_out(session, [memory_id], status, f"Taken out of service by {by}.")
+                memory.review_at = memory.review_reason = None
+                session.flush()
+                take_out(session, [memory_id], status, f"Taken out of service by {by}.", by=by)
 
     def delete(self, memory_id: int) -> None:
-        """Raises NotFound."""
+        """With its wordings and its history. Raises NotFound."""
         with self._db.write() as session:
             get(session, memory_id)
+            wordings = session.scalars(sa.select(Wording.id).where(Wording.memory_id == memory_id)).all()
             session.execute(sa.delete(Memory).where(Memory.id == memory_id))
             changed(session, "memories", [memory_id], added=False)
+            changed(session, "wordings", wordings, added=False)
+
+    def _add_wording(
+        self, session: Session, memory: Memory, question: str, vector: bytes, embedder: str, *, differs: bool, by: str
+    ) -> int:
+        """The same words are kept once: what was said of them last counts."""
+        key = question_key(question)
+        mine = sa.select(Wording).where(Wording.memory_id == memory.id)
+        wording = session.scalar(mine.where(Wording.question_key == key))
+        if wording is None:
+            if (session.scalar(sa.select(sa.func.count()).select_from(mine.subquery())) or 0) >= MOST_WORDINGS:
+                raise Conflict(f"A memory has at most {MOST_WORDINGS} wordings; remove one first.", code="too_many")
+            wording = Wording(memory_id=memory.id, question_key=key)
+            session.add(wording)
+        wording.question, wording.differs, wording.created_by = question, differs, by
+        wording.vector, wording.embedder = vector, embedder
+        session.flush()
+        changed(session, "wordings", [wording.id], added=not differs)
+        return wording.id
 
 
-def _fill(memory: Memory, pair: Pair, vector: bytes, embedder: str, by: str) -> None:
-    memory.question, memory.answer = pair.question, pair.answer
-    memory.question_key = question_key(pair.question)
-    memory.external_id = pair.external_id if pair.external_id is not None else memory.external_id
-    memory.vector, memory.embedder = vector, embedder
+def fill(memory: Memory, question: str, answer: str, vector: Vectors, embedder: str, by: str) -> None:
+    """A person's words, in service and verified by that person. vector: (1, d) or (d,)."""
+    memory.question, memory.answer = question, answer
+    memory.question_key = question_key(question)
+    memory.vector, memory.embedder = vector.tobytes(), embedder
     memory.status, memory.status_reason = MemoryStatus.LIVE, None
+    memory.review_at = memory.review_reason = None
     memory.verified_by, memory.updated_at = by, now()
 
 
-def _identity(pair: Pair) -> tuple[str, str]:
-    """What makes two lines of an import one memory: within a scope, the id they bear, else the question."""
-    name = f"id:{pair.external_id}" if pair.external_id is not None else f"key:{question_key(pair.question)}"
-    return pair.scope, name
-
-
-def _present(session: Session, batch: Sequence[Pair]) -> dict[tuple[str, str], Memory]:
-    ids = [p.external_id for p in batch if p.external_id is not None]
-    keys = [question_key(p.question) for p in batch if p.external_id is None]
-    people = Memory.origin.in_(("import", "human"))
-    found: dict[tuple[str, str], Memory] = {}
-    for memory in session.scalars(sa.select(Memory).where(people, Memory.external_id.in_(ids))):
-        found[memory.scope, f"id:{memory.external_id}"] = memory
-    for memory in session.scalars(sa.select(Memory).where(people, Memory.question_key.in_(keys))):
-        found[memory.scope, f"key:{memory.question_key}"] = memory
-    return found
-
-
-def get(session: Session, memory_id: int) -> Memory:
-    """Raises NotFound."""
-    memory = session.get(Memory, memory_id)
+def get(session: Session, memory_id: int, readable: Readable = None) -> Memory:
+    """Raises NotFound, also for what the reader may not see."""
+    memory = session.scalar(sa.select(Memory).where(Memory.id == memory_id, visible(readable)))
     if memory is None:
         raise NotFound("There is no such memory; it may have been deleted.")
     return memory
 
 
+def listed(
+    *,
+    readable: Readable = None,
+    status: MemoryStatus | None = None,
+    origin: str | None = None,
+    verified: bool | None = None,
+    review: bool = False,
+    query: str | None = None,
+) -> sa.Select[Memory]:
+    """Newest first. review: only what waits for a curator. query: part of a question or an answer."""
+    wanted = sa.select(Memory).where(visible(readable)).order_by(Memory.id.desc())
+    if status is not None:
+        wanted = wanted.where(Memory.status == status)
+    if origin is not None:
+        wanted = wanted.where(Memory.origin == origin)
+    if verified is not None:
+        wanted = wanted.where(Memory.verified_by.is_not(None) if verified else Memory.verified_by.is_(None))
+    if review:
+        wanted = wanted.where(sa.or_(Memory.review_at <= now(), Memory.status == MemoryStatus.HELD))
+    if query:
+        found = (column.contains(query, autoescape=True) for column in (Memory.question, Memory.answer))
+        wanted = wanted.where(sa.or_(*found))
+    return wanted
+
+
+def wordings(session: Session, memory_id: int) -> Sequence[Wording]:
+    """Oldest first, those that differ among them."""
+    return session.scalars(sa.select(Wording).where(Wording.memory_id == memory_id).order_by(Wording.id)).all()
+
+
 def written(session: Session) -> Iterator[Memory]:
     """The memories in service that people wrote, oldest first; for export."""
-    live = sa.select(Memory).where(Memory.status == MemoryStatus.LIVE, Memory.origin.in_(("import", "human")))
+    live = sa.select(Memory).where(Memory.status == MemoryStatus.LIVE, Memory.origin.in_(PEOPLE))
     yield from session.scalars(live.order_by(Memory.id).execution_options(yield_per=1000))
-
-
-def _batches(pairs: Iterable[Pair], size: int) -> Iterator[list[Pair]]:
-    iterator = iter(pairs)
-    while batch := list(islice(iterator, size)):
-        yield batch

@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 
 from zuinig.memory.questions import question_key
-from zuinig.memory.verify import Verifier
+from zuinig.memory.verify import Verifier, Wording
 from zuinig.retrieval.embed import Embedder
 
 _SHORTLIST = 8
@@ -90,9 +90,11 @@ def _best(
         part = asked[start : start + _AT_ONCE]
         cosines = embedder.embed(part) @ vectors.T
         near = np.argsort(-cosines, axis=1)[:, :_SHORTLIST]
-        flat = [(q, stored[i]) for q, row in zip(part, near, strict=True) for i in row.tolist()]
         close = np.take_along_axis(cosines, near, axis=1)
-        probabilities = verifier.probabilities(flat, close.ravel().tolist()).reshape(near.shape)
+        wordings = [
+            [Wording(stored[i], float(c)) for i, c in zip(*row, strict=True)] for row in zip(near, close, strict=True)
+        ]
+        probabilities = np.array(verifier.judge(part, wordings))
         for q, row, probability in zip(part, near, probabilities, strict=True):
             exact = by_key.get(question_key(q))
             n = int(probability.argmax())

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from zuinig.core.db import Database
 from zuinig.core.tables import DocumentVersion, Evidence, IndexChange, Memory, Passage, now
 from zuinig.core.types import MemoryStatus
+from zuinig.memory import history
+from zuinig.memory.candidates import PEOPLE
 from zuinig.retrieval.embed import Vectors
 from zuinig.retrieval.index import VectorIndex, changed
 
@@ -57,12 +59,7 @@ class Freshness:
                 MemoryStatus.STALE,
                 f"The document {document_id} says something new on this; the next answer takes it into account.",
             )
-            if written:
-                session.execute(
-                    sa.update(Memory)
-                    .where(Memory.id.in_(written))
-                    .values(review_reason=f"The document {document_id} says something new on this.", review_at=now())
-                )
+            history.put_up(session, sorted(written), f"The document {document_id} says something new on this.")
 
         return swapped
 
@@ -164,41 +161,51 @@ def has_rivals(session: Session, memory_id: int, vector: Vectors, since: int) ->
     return nearest >= evidence_nearness(session, [memory_id]).get(memory_id, 1.0) - _RIVAL_MARGIN
 
 
-def take_out(session: Session, ids: Sequence[int], status: MemoryStatus, reason: str) -> None:
-    """Out of service and out of the index, in the caller's transaction."""
+def take_out(session: Session, ids: Sequence[int], status: MemoryStatus, reason: str, *, by: str | None = None) -> None:
+    """Out of service and out of the index, in the caller's transaction. by: None where a document was the cause.
+
+    What a person had verified comes up for review when it goes stale.
+    """
     for i in range(0, len(ids), _SQL_VARIABLES):
+        part = ids[i : i + _SQL_VARIABLES]
+        if status == MemoryStatus.STALE:
+            verified = sa.select(Memory.id).where(Memory.id.in_(part), Memory.verified_by.is_not(None))
+            history.put_up(session, session.scalars(verified).all(), reason)
         session.execute(
-            sa.update(Memory)
-            .where(Memory.id.in_(ids[i : i + _SQL_VARIABLES]))
-            .values(status=status, status_reason=reason, updated_at=now())
+            sa.update(Memory).where(Memory.id.in_(part)).values(status=status, status_reason=reason, updated_at=now())
         )
+        history.note(session, part, str(status), by=by, detail=reason)
     changed(session, "memories", ids, added=False)
+
+
+_OUTDATED = sa.select(Evidence.memory_id).where(
+    Evidence.memory_id.in_(sa.bindparam("these", expanding=True)),
+    ~sa.select(Passage.id)
+    .join(DocumentVersion, DocumentVersion.id == Passage.version_id)
+    .where(
+        DocumentVersion.id == Evidence.version_id,
+        DocumentVersion.live,
+        Passage.content_hash == Evidence.content_hash,
+    )
+    .exists(),
+)
 
 
 def outdated(session: Session, ids: Sequence[int]) -> set[int]:
     """Those of the memories with evidence that no live document version holds any more."""
-    holds = (
-        sa.select(Passage.id)
-        .join(DocumentVersion, DocumentVersion.id == Passage.version_id)
-        .where(
-            DocumentVersion.id == Evidence.version_id,
-            DocumentVersion.live,
-            Passage.content_hash == Evidence.content_hash,
-        )
-    )
-    return set(session.scalars(sa.select(Evidence.memory_id).where(Evidence.memory_id.in_(ids), ~holds.exists())))
+    return set(session.scalars(_OUTDATED, {"these": list(ids)})) if ids else set()
 
 
 def _resting_on(session: Session, document_id: str) -> Sequence[int]:
     return session.scalars(
         sa.select(Memory.id)
-        .where(Memory.status == MemoryStatus.LIVE)
+        .where(Memory.status.in_((MemoryStatus.LIVE, MemoryStatus.HELD)))
         .where(Memory.id.in_(sa.select(Evidence.memory_id).where(Evidence.document_id == document_id)))
     ).all()
 
 
 def _of_people(session: Session, ids: Iterable[int]) -> set[int]:
-    return set(session.scalars(sa.select(Memory.id).where(_among(ids), Memory.origin.in_(("import", "human")))))
+    return set(session.scalars(sa.select(Memory.id).where(_among(ids), Memory.origin.in_(PEOPLE))))
 
 
 def _among(ids: Iterable[int]) -> sa.ColumnElement[bool]:

@@ -7,10 +7,11 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from zuinig.core.tables import Evidence, Memory, now
+from zuinig.core.tables import Evidence, Memory
 from zuinig.core.types import Citation, MemoryStatus
 from zuinig.memory.bound import bound
-from zuinig.memory.freshness import has_rivals, outdated
+from zuinig.memory.candidates import PEOPLE
+from zuinig.memory.freshness import has_rivals, outdated, take_out
 from zuinig.memory.questions import question_key
 from zuinig.retrieval.embed import Vectors
 from zuinig.retrieval.index import changed
@@ -18,7 +19,7 @@ from zuinig.retrieval.index import changed
 
 @dataclass(frozen=True, slots=True)
 class NewMemory:
-    """scope: see `memory.recall.scope_key`. vector: (1, d), the question's. origin: the rung that answered.
+    """scope: see `Reach.scope`. vector: (1, d), the question's. origin: the rung that answered.
 
     since: the last change of the passages' index that the answer could take into account.
     """
@@ -38,13 +39,16 @@ class NewMemory:
 
 def remember(session: Session, new: NewMemory) -> int | None:
     """Returns the memory's id, or None where there is nothing to remember: no evidence, evidence that is gone, newer
-    passages that may answer otherwise, or a question bound to the moment or the asker.
+    passages that may answer otherwise, a question bound to the moment or the asker, or an answer that somebody called
+    wrong.
 
-    An earlier answer to the very same question makes room: its row is taken out of service, not overwritten.
+    An earlier answer to the very same question that nobody verified makes room: its row is taken out of service.
     """
     if not new.citations or bound(new.question) is not None:
         return None
     key = question_key(new.question)
+    if _called_wrong(session, key, new):
+        return None
     memory = Memory(
         question=new.question,
         question_key=key,
@@ -75,6 +79,16 @@ def remember(session: Session, new: NewMemory) -> int | None:
     return memory.id
 
 
+def _called_wrong(session: Session, key: str, new: NewMemory) -> bool:
+    """Whether this very answer waits for a curator, or was rejected by one: made anew it is no better."""
+    same = sa.select(Memory.id).where(
+        Memory.question_key == key,
+        Memory.answer == new.answer,
+        Memory.status.in_((MemoryStatus.HELD, MemoryStatus.REJECTED)),
+    )
+    return session.scalar(same.limit(1)) is not None
+
+
 def replace(session: Session, key: str, scope: str, by: int) -> None:
     """Take earlier memories that an answer made out of service; what people wrote stays."""
     earlier = session.scalars(
@@ -82,14 +96,10 @@ def replace(session: Session, key: str, scope: str, by: int) -> None:
             Memory.question_key == key,
             Memory.scope == scope,
             Memory.status == MemoryStatus.LIVE,
-            Memory.origin.in_(("specialist", "llm")),
+            Memory.origin.not_in(PEOPLE),
+            Memory.verified_by.is_(None),
             Memory.id != by,
         )
     ).all()
     if earlier:
-        session.execute(
-            sa.update(Memory)
-            .where(Memory.id.in_(earlier))
-            .values(status=MemoryStatus.RETIRED, status_reason=f"Answered anew as mem_{by}.", updated_at=now())
-        )
-        changed(session, "memories", earlier, added=False)
+        take_out(session, earlier, MemoryStatus.RETIRED, f"Answered anew as mem_{by}.")

@@ -33,12 +33,32 @@ NAMES = (
     "length",
     "shorter words",
     "own words",
+    "direction differs",
+    "replaced words",
+    "tense differs",
 )
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_SPELLED = {w: str(n) for n, w in enumerate("zero one two three four five six seven eight nine ten".split())}
+_SPELLED = {
+    word: str(n)
+    for n, words_ in enumerate(
+        "zero/nul one two/twee three/drie four/vier five/vijf six/zes seven/zeven eight/acht nine/negen ten/tien "
+        "eleven/elf twelve/twaalf".split()
+    )
+    for word in words_.split("/")
+}
+_SHARE = re.compile(r"%|\bper ?cent\b|\bprocent\b")
+_TENSES = (
+    re.compile(r"\b(?:was|were|did|had|been|ago|used to|waren|had(?:den)?|werd(?:en)?|geleden)\b|n't have\b"),
+    re.compile(r"\b(?:will|shall|going to|zal|zullen|gaat|gaan)\b|'ll\b"),
+)
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|none|nothing|nobody|neither|nor|without|cannot|niet|geen|nooit|niets|niemand|zonder)\b|n't\b"
+    r"\b(?:(?:ca|do|does|did|is|are|was|were|wo|have|has|should|could|would)nt|not|no|never|none|nothing|nobody|neither|nor|without|cannot|niet|geen|nooit|niets|niemand|zonder)\b|n't\b"
+)
+# Words that say what a thing is to what is done: "from Spain to Belgium" is not "from Belgium to Spain".
+_RELATIONS = frozenset(
+    """from to into onto out in off on with without before after until since by for at over under above below between
+    van naar uit in op af met zonder voor na door over onder boven tot sinds tussen""".split()
 )
 _PREFIXES = ("un", "dis", "in", "im", "ir", "non", "mis", "de", "on")
 _CAPITAL = re.compile(r"(?<=[\w,;:)] )[A-Z][\w&.+#-]*\w|\b(?:[A-Z]{2,}|[A-Za-z]+\d|\d+[A-Za-z])[\w+#-]*")
@@ -82,6 +102,8 @@ class Form:
     asked: str
     persons: frozenset[int]
     trigrams: frozenset[str]
+    tense: tuple[bool, ...]
+    related: dict[str, frozenset[str]]  # the relations that each word with content stands in
 
 
 @lru_cache(maxsize=4096)
@@ -90,12 +112,15 @@ def form(question: str) -> Form:
     return Form(
         words=tuple(found),
         stems=tuple(stem(w) for w in found if w not in EMPTY),
-        numbers=_numbers(found),
+        # Ten is not ten per cent.
+        numbers=_numbers(found) + Counter({"%": len(_SHARE.findall(normal))}),
         negations=len(_NEGATION.findall(normal)),
         names=frozenset(_names(question)),
         asked=_asked(normal),
         persons=frozenset(_PERSONS[w] for w in found if w in _PERSONS),
         trigrams=frozenset(f" {normal} "[i : i + 3] for i in range(len(normal))),
+        tense=tuple(bool(mark.search(normal)) for mark in _TENSES),
+        related=_related(found),
     )
 
 
@@ -125,6 +150,9 @@ def signs(a: str, b: str) -> list[float]:
         abs(lengths[0] - lengths[1]) / max(*lengths, 1),
         min(*lengths, 20) / 20,
         min(len(x ^ y), 10) / 10,
+        float(min(sum(p.related[w] != q.related[w] for w in p.related.keys() & q.related.keys()), 4)),
+        min(len(x - y), len(y - x), 5) / 5,
+        float(p.tense != q.tense),
     ]
 
 
@@ -137,6 +165,20 @@ def _opposed(only_a: set[str], only_b: set[str]) -> bool:
     return any(
         table.get(word, frozenset()) & only_b or any(prefix + word in only_b for prefix in _PREFIXES) for word in only_a
     ) or any(prefix + word in only_a for word in only_b for prefix in _PREFIXES)
+
+
+def _related(found: Sequence[str]) -> dict[str, frozenset[str]]:
+    """stem -> the relations in front of it, up to the word with content before it."""
+    related: dict[str, frozenset[str]] = {}
+    open_ones: set[str] = set()
+    for w in found:
+        if w in _RELATIONS:
+            open_ones.add(w)
+        elif w not in EMPTY:
+            name = stem(w)
+            related[name] = related.get(name, frozenset()) | open_ones
+            open_ones = set()
+    return related
 
 
 def _names(text: str) -> set[str]:

@@ -23,13 +23,14 @@ from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database
 from zuinig.core.errors import IndexDamaged
-from zuinig.core.tables import DocumentVersion, IndexChange, Memory, Passage
+from zuinig.core.tables import DocumentVersion, IndexChange, Memory, Passage, Wording
 from zuinig.core.types import MemoryStatus
 from zuinig.retrieval.stores import Ids, Vectors, VectorStore
 
-Name = Literal["passages", "memories"]
+Name = Literal["passages", "memories", "wordings"]
 log = structlog.get_logger()
 
+_LAST = sa.select(sa.func.max(IndexChange.seq)).where(IndexChange.index == sa.bindparam("index"))
 _READ_AT_ONCE = 5_000
 _SQL_VARIABLES = 900
 
@@ -101,14 +102,14 @@ class VectorIndex:
 
     def _follow(self, session: Session) -> int:
         """Apply the changes that the session can see; returns the last of them."""
+        last = self._last(session)
+        if last <= self._generation:
+            return last
         changes = session.execute(
             sa.select(IndexChange.seq, IndexChange.item_id, IndexChange.added)
             .where(IndexChange.index == self.name, IndexChange.seq > self._generation)
             .order_by(IndexChange.seq)
         ).all()
-        if not changes:
-            last = session.scalar(sa.select(sa.func.max(IndexChange.seq)).where(IndexChange.index == self.name))
-            return last or 0
         final = {c.item_id: c.added for c in changes}
         self._store.remove([i for i, added in final.items() if not added])
         self._add(session, [i for i, added in final.items() if added])
@@ -116,7 +117,9 @@ class VectorIndex:
         return self._generation
 
     def _add(self, session: Session, ids: Sequence[int]) -> None:
-        table = Passage if self.name == "passages" else Memory
+        tables: dict[Name, type[Passage | Memory | Wording]]
+        tables = {"passages": Passage, "memories": Memory, "wordings": Wording}
+        table = tables[self.name]
         for i in range(0, len(ids), _SQL_VARIABLES):
             self._put(session.execute(self._rows().where(table.id.in_(ids[i : i + _SQL_VARIABLES]))).all())
 
@@ -140,12 +143,14 @@ class VectorIndex:
         if self.name == "passages":
             live = sa.select(Passage.id, Passage.vector).join(DocumentVersion, Passage.version_id == DocumentVersion.id)
             return live.where(DocumentVersion.live, DocumentVersion.embedder == self._embedder)
+        if self.name == "wordings":
+            return sa.select(Wording.id, Wording.vector).where(~Wording.differs, Wording.embedder == self._embedder)
         return sa.select(Memory.id, Memory.vector).where(
             Memory.status == MemoryStatus.LIVE, Memory.embedder == self._embedder
         )
 
     def _last(self, session: Session) -> int:
-        return session.scalar(sa.select(sa.func.max(IndexChange.seq)).where(IndexChange.index == self.name)) or 0
+        return session.scalar(_LAST, {"index": self.name}) or 0
 
     # Snapshots
 

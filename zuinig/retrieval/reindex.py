@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database
-from zuinig.core.tables import DocumentVersion, Memory, Passage
+from zuinig.core.tables import DocumentVersion, Memory, Passage, Wording
 from zuinig.core.types import ProgressReport
 from zuinig.retrieval import lexical
 from zuinig.retrieval.embed import Embedder
-from zuinig.retrieval.index import VectorIndex, changed
+from zuinig.retrieval.index import Name, VectorIndex, changed
 
 _BATCH = 256
+_QUESTIONS: tuple[tuple[type[Memory] | type[Wording], Name], ...] = ((Memory, "memories"), (Wording, "wordings"))
 T = TypeVar("T")
 
 
@@ -27,8 +28,11 @@ def waiting(db: Database, embedder: str) -> int:
     """How many passages and memories have vectors of another embedder, and so are found by words alone."""
     with db.read() as session:
         passages = session.scalar(sa.select(sa.func.count()).select_from(_passages(embedder).subquery()))
-        memories = session.scalar(sa.select(sa.func.count()).select_from(Memory).where(Memory.embedder != embedder))
-    return (passages or 0) + (memories or 0)
+        questions = [
+            session.scalar(sa.select(sa.func.count()).select_from(table).where(table.embedder != embedder))
+            for table, _ in _QUESTIONS
+        ]
+    return sum(n or 0 for n in (passages, *questions))
 
 
 def _passages(embedder: str) -> sa.Select[int, int]:
@@ -46,28 +50,38 @@ def reindex(
     total, done = waiting(db, embedder.id), 0
     with db.read() as session:
         versions = list(dict.fromkeys(row.version_id for row in session.execute(_passages(embedder.id))))
-        memories = session.scalars(sa.select(Memory.id).where(Memory.embedder != embedder.id)).all()
+        questions = [
+            (table, name, session.scalars(sa.select(table.id).where(table.embedder != embedder.id)).all())
+            for table, name in _QUESTIONS
+        ]
     for version_id in versions:
         done += _version(db, embedder, version_id)
         if progress is not None:
             progress(done, total)
-    for batch in _batches(memories):
-        with db.read() as session:
-            rows = session.execute(sa.select(Memory.id, Memory.question).where(Memory.id.in_(batch))).all()
-        vectors = embedder.embed([row.question for row in rows])
-        with db.write() as session:
-            for row, vector in zip(rows, vectors, strict=True):
-                values = {"vector": vector.tobytes(), "embedder": embedder.id}
-                session.execute(sa.update(Memory).where(Memory.id == row.id).values(values))
-            changed(session, "memories", batch, added=True)
-        done += len(batch)
-        if progress is not None:
-            progress(done, total)
+    for table, name, ids in questions:
+        for batch in _batches(ids):
+            _embed_questions(db, embedder, table, name, batch)
+            done += len(batch)
+            if progress is not None:
+                progress(done, total)
     with db.write() as session:
         lexical.rebuild(session)
     for index in indexes:
         index.rebuild()
     return Reindexed(done)
+
+
+def _embed_questions(
+    db: Database, embedder: Embedder, table: type[Memory] | type[Wording], name: Name, ids: Sequence[int]
+) -> None:
+    with db.read() as session:
+        rows = session.execute(sa.select(table.id, table.question).where(table.id.in_(ids))).all()
+    vectors = embedder.embed([row.question for row in rows])
+    with db.write() as session:
+        for row, vector in zip(rows, vectors, strict=True):
+            values = {"vector": vector.tobytes(), "embedder": embedder.id}
+            session.execute(sa.update(table).where(table.id == row.id).values(values))
+        changed(session, name, ids, added=True)
 
 
 def _version(db: Database, embedder: Embedder, version_id: int) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from zuinig.core.db import Database
 from zuinig.core.errors import NotFound
 from zuinig.core.tables import Collection, Document, DocumentVersion, Passage
-from zuinig.core.types import Hit
+from zuinig.core.types import Hit, Reach
 from zuinig.retrieval import lexical
 from zuinig.retrieval.embed import Embedder, Vectors
 from zuinig.retrieval.index import VectorIndex
@@ -101,14 +101,19 @@ class Search:
             for r, score in ranked
         ]
 
-    def collection_ids(self, names: Iterable[str] | None) -> list[int] | None:
-        """None stays None: all. Raises NotFound for a name that no collection has."""
+    def reach(self, names: Iterable[str] | None, readable: frozenset[int] | None = None) -> Reach:
+        """What is asked of, by name. Raises NotFound for a name that no collection has that the asker may read."""
+        ids = self.collection_ids(names, readable)
+        return Reach(None if ids is None else tuple(ids), readable)
+
+    def collection_ids(self, names: Iterable[str] | None, readable: frozenset[int] | None = None) -> list[int] | None:
+        """None stays None: all. Raises NotFound for a name that no readable collection has."""
         if names is None:
             return None
         wanted = list(dict.fromkeys(names))
         with self._db.read() as session:
             rows = session.execute(sa.select(Collection.name, Collection.id).where(Collection.name.in_(wanted)))
-            found = {row.name: row.id for row in rows}
+            found = {row.name: row.id for row in rows if readable is None or row.id in readable}
         for name in wanted:
             if name not in found:
                 raise NotFound(f"There is no collection named {name[:100]!r}.", param="collections")

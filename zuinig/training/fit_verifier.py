@@ -1,101 +1,216 @@
-"""Fit what stands around the cross-encoder: the weights of its two stages, and the thresholds for wrong answers.
+"""Fit what stands around the cross-encoder: its two stages, and the thresholds for wrong answers.
 
-    python -m zuinig.training.fit_verifier MODEL STREAM [--verdicts FILE]
+    python -m zuinig.training.fit_verifier MODEL STREAM [--verdicts FILE] [--cache FOLDER]
 
 MODEL: a folder from `export_verifier`; gets config.json. STREAM: a stream file (see `streams`), with the verdicts of
-whoever looked at its apparent errors again. Beside it the eighth of `written/` that no training saw: half of what is
-asked there are near misses, so it weighs little and is held to its own bound. Each half of the queries is judged by
-weights fitted on the other half; the thresholds are chosen on those judgements, so that with 80 % confidence no more
-than the budget is wrong on the stream, and no more than twice the budget of the written near misses is accepted.
+whoever looked at its apparent errors again. Beside it the eighth of `written/` that no training saw: its questions are
+stored, and its rewordings, near misses, and near misses made by rule are asked. Each half of the queries is judged by
+trees grown on the other half. On those judgements each score is given its worth, apart for bands of how near the rest
+of the store is: with 80 % confidence (Wilson)
+
+- no more than the budget is wrong of what both together are served, where one asker in ten asks a near miss;
+- no more than twice the budget of the near misses made by rule (numbers, negation, names, direction) are accepted.
 """
 
 import argparse
 import json
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import sqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zuinig.memory.verify import CrossEncoder
+from zuinig.memory.trees import Trees, as_config
+from zuinig.memory.verify import NEARNESS, UNREAD, Calibration, CrossEncoder, Weights, context
 from zuinig.retrieval import embed
 from zuinig.training import logistic, streams
+from zuinig.training.near_misses import near_misses
 from zuinig.training.question_pairs import written_groups
 
 BUDGETS = (0.0025, 0.005, 0.01, 0.02, 0.05, 0.1)
+EDGES = (0.4, 0.55)  # of nearness: a store of few matters; of many; of many that are much alike
+_LOOSEST = 0.3  # the score below which nothing would be served at any sensible budget
 _SHORTLIST = 8
 _PENALTY = 1.0
 _Z = 0.84  # one-sided 80 %
-_WRITTEN_WEIGHT = 0.02  # of all written pairs together beside all of the stream
-_CHEAP_KEEPS = 0.995
+_NEAR_MISS_TRAFFIC = 0.15
+_CHEAP_KEEPS = 0.975
+_MADE_KINDS = ("number", "negation", "opposite", "direction", "person", "condition")
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """features (n, k, d), right (n, k), repeat (n,), weight of a pair."""
+    """features (n, k, d) of `streams.features`, right (n, k), repeat (n,), of what kind each query is."""
 
     name: str
+    stream: streams.Stream
     features: Floats
-    right: npt.NDArray[np.bool_]
-    repeat: npt.NDArray[np.bool_]
-    weight: float
+    right: Flags
+    kinds: list[str]
+
+    @property
+    def cheap(self) -> Floats:
+        """(n * k, d - 1)"""
+        return self.features[..., 1:].reshape(-1, self.features.shape[-1] - 1)
+
+    def rows(self) -> Floats:
+        """(n, k, d + context)"""
+        n, k, d = self.features.shape
+        flat = self.features.reshape(n * k, d)
+        group = np.repeat(np.arange(n), k)
+        near = [w for row in streams.wordings(self.stream) for w in row]
+        return np.column_stack([flat, context(flat[:, 0], flat[:, 1], group, near)]).reshape(n, k, -1)
+
+    def read_only(self, worth: Flags) -> "Judged":
+        """As the service sees it: what the first stage leaves out (n * k,) is not read."""
+        features = self.features.copy()
+        features[..., 0] = np.where(worth.reshape(self.right.shape), features[..., 0], UNREAD)
+        return replace(self, features=features)
 
 
-def fit(sets: list[Judged], halves: list[npt.NDArray[np.bool_]]) -> Floats:
-    """Weights on the chosen queries of each set."""
-    d = sets[0].features.shape[-1]
-    x = np.concatenate([s.features[h].reshape(-1, d) for s, h in zip(sets, halves, strict=True)])
-    y = np.concatenate([s.right[h].ravel() for s, h in zip(sets, halves, strict=True)]).astype(float)
-    w = np.concatenate([np.full(s.right[h].size, s.weight) for s, h in zip(sets, halves, strict=True)])
-    return logistic.fit(x, y, penalty=_PENALTY, weights=w)
+def grow(rows: list[Floats], right: list[Flags], chosen: list[Flags]) -> dict[str, Any]:
+    """Trees on the chosen queries of each set, as they stand in config.json; every set weighs the same."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    x = np.concatenate([r[c].reshape(-1, r.shape[-1]) for r, c in zip(rows, chosen, strict=True)])
+    y = np.concatenate([r[c].ravel() for r, c in zip(right, chosen, strict=True)])
+    weight = np.concatenate([np.full(r[c].size, 1 / max(r[c].size, 1)) for r, c in zip(right, chosen, strict=True)])
+    model = HistGradientBoostingClassifier(
+        max_leaf_nodes=8, max_iter=200, learning_rate=0.06, l2_regularization=5, min_samples_leaf=60, random_state=1
+    ).fit(x, y, sample_weight=weight * len(weight) / weight.sum())
+    grown = [
+        [
+            (-1 if n["is_leaf"] else int(n["feature_idx"]), float(n["num_threshold"]), int(n["left"]), int(n["right"]),
+             round(float(n["value"]), 6))
+            for n in predictor.nodes
+        ]
+        for [predictor] in model._predictors
+    ]  # fmt: skip
+    return as_config(float(model._baseline_prediction.ravel()[0]), grown)
 
 
-def crossed(sets: list[Judged]) -> list[Floats]:
-    """(n, k) probabilities of each set, each half by weights of the other."""
+def crossed(rows: list[Floats], right: list[Flags]) -> list[Floats]:
+    """(n, k) probabilities of each set, each half by trees grown on the other."""
     chance = np.random.default_rng(1)
-    halves = [chance.random(len(s.features)) < 0.5 for s in sets]
-    out = [np.zeros(s.right.shape) for s in sets]
+    halves = [chance.random(len(r)) < 0.5 for r in right]
+    out = [np.zeros(r.shape) for r in right]
     for chosen in (halves, [~h for h in halves]):
-        found = fit(sets, chosen)
-        for s, h, p in zip(sets, chosen, out, strict=True):
-            p[~h] = logistic.predict(found, s.features[~h].reshape(-1, s.features.shape[-1])).reshape(s.right[~h].shape)
+        trees = Trees.read(grow(rows, right, chosen))
+        for x, h, p in zip(rows, chosen, out, strict=True):
+            p[~h] = trees.probability(x[~h].reshape(-1, x.shape[-1])).reshape(p[~h].shape)
     return out
 
 
-def threshold(probabilities: Floats, right: npt.NDArray[np.bool_], budget: float) -> float:
-    """The least probability from which on, with 80 % confidence, no more than budget is wrong."""
-    best = probabilities.argmax(1)
-    rows = np.arange(len(best))
-    scores, hits = probabilities[rows, best], right[rows, best]
+def threshold(scores: Floats, wrong: Flags, budget: float, weight: Floats) -> float:
+    """The least score from which on, with 80 % confidence (Wilson), no more than the budget is wrong, by weight."""
     order = np.argsort(-scores, kind="stable")
-    n = np.arange(1, len(order) + 1)
-    wrong = np.cumsum(~hits[order])
-    share = wrong / n
+    n = np.cumsum(weight[order])
+    share = np.cumsum(weight[order] * wrong[order]) / n
     middle = (share + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
     half = _Z * np.sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n)) / (1 + _Z * _Z / n)
     allowed = np.flatnonzero(middle + half <= budget)
     return float(scores[order[allowed[-1]]]) if len(allowed) else 1.0
 
 
-def accepting(probabilities: Floats, repeat: npt.NDArray[np.bool_], budget: float) -> float:
-    """The least probability that accepts no more than twice the budget of what repeats nothing."""
-    misses = np.sort(probabilities[~repeat].max(1))[::-1]
+def accepting(scores: Floats, budget: float) -> float:
+    """The least score that accepts no more than twice the budget of what repeats nothing."""
+    misses = np.sort(scores)[::-1]
     return float(np.nextafter(misses[int(2 * budget * len(misses))], 2.0))
 
 
-def report(judged: Judged, probabilities: Floats, thresholds: list[tuple[float, float]]) -> None:
-    rows, best = np.arange(len(probabilities)), probabilities.argmax(1)
-    scores, hits = probabilities[rows, best], judged.right[rows, best]
-    for budget, least in thresholds:
-        served = scores >= least
-        wrong = 1 - hits[served].mean() if served.any() else 0.0
-        margin = 1.96 * sqrt(wrong * (1 - wrong) / max(served.sum(), 1))
-        share = hits[served].sum() / judged.repeat.sum()
-        shown = f"{share:.1%} of repeats, {wrong:.2%} wrong ±{margin:.2%}"
-        print(f"  {judged.name}: budget {budget:.2%}, from {least:.3f}: {shown}")
+def best(probabilities: Floats, right: Flags) -> tuple[Floats, Flags]:
+    """(n,) of the likeliest candidate: its probability, and whether serving it is right."""
+    rows, n = np.arange(len(probabilities)), probabilities.argmax(1)
+    return probabilities[rows, n], right[rows, n]
+
+
+@dataclass(frozen=True)
+class Served:
+    """What would be served to each query: its score, whether it is right, how near the rest is, the query's weight."""
+
+    score: Floats
+    wrong: Flags
+    nearness: Floats
+    weight: Floats
+
+    def inside(self, low: float, high: float) -> "Served":
+        chosen = (self.nearness >= low) & (self.nearness < high)
+        return Served(self.score[chosen], self.wrong[chosen], self.nearness[chosen], self.weight[chosen])
+
+
+def served(judged: Judged, probabilities: Floats) -> Served:
+    """Near misses weigh so much that one asker in ten asks one; those made by rule are counted apart, and weigh 0."""
+    score, right = best(probabilities, judged.right)
+    kinds = np.array(judged.kinds)
+    misses, repeats = (kinds == "near miss").sum(), (kinds == "repeat").sum()
+    share = _NEAR_MISS_TRAFFIC / (1 - _NEAR_MISS_TRAFFIC) * repeats / max(misses, 1)
+    weight = np.select([kinds == "near miss", kinds == "made"], [share, 0.0], 1.0)
+    rows, n = np.arange(len(probabilities)), probabilities.argmax(1)
+    return Served(score, ~right, judged.rows()[rows, n, judged.features.shape[-1] + NEARNESS], weight)
+
+
+def scales(found: list[Served], made: Floats) -> list[list[tuple[float, float]]]:
+    """For each band of nearness (score, share that is right from there on). made: scores of near misses by rule."""
+    out = []
+    bounds = [-1.0, *EDGES, 2.0]
+    for low, high in pairwise(bounds):
+        parts = [s.inside(low, high) for s in found]
+        score, wrong, weight = (np.concatenate([getattr(p, f) for p in parts]) for f in ("score", "wrong", "weight"))
+        counted = weight > 0
+        least, scale = 0.0, [(0.0, 0.0)]
+        for budget in reversed(BUDGETS):
+            bound = max(threshold(score[counted], wrong[counted], budget, weight[counted]), accepting(made, budget))
+            least = max(least + 1e-6, bound)
+            if least >= 1 - 1e-6:
+                # Not shown to hold: what scores higher still ranks higher, and stays below this budget.
+                scale.append((1.0, 1 - budget - 1e-4))
+                break
+            scale.append((least, 1 - budget))
+        else:
+            scale.append((1.0, 1.0))
+        print(f"  nearness from {low:.2f} to {high:.2f}, {counted.sum()} asked: {scale}")
+        out.append(scale)
+    return out
+
+
+def report(judged: Judged, found: Served, calibration: Calibration) -> None:
+    share = calibration.share(found.score, found.nearness)
+    kinds = np.array(judged.kinds)
+    repeats = judged.stream.repeat.sum()
+    for budget in BUDGETS:
+        taken = share >= 1 - budget
+        plain = taken & (kinds != "near miss") & (kinds != "made")
+        wrong = found.wrong[plain].mean() if plain.any() else 0.0
+        margin = 1.96 * sqrt(wrong * (1 - wrong) / max(plain.sum(), 1))
+        shown = f"{(~found.wrong[plain]).sum() / repeats:.1%} of repeats, {wrong:.2%} wrong ±{margin:.2%}"
+        accepted = {k: f"{taken[kinds == k].mean():.1%}" for k in ("near miss", "made") if (kinds == k).any()}
+        print(f"  {judged.name}: budget {budget:.2%}: {shown}; accepted: {accepted}")
+
+
+def sets(
+    stream: Path, verdicts: Path | None, embedder: embed.Embedder
+) -> list[tuple[str, streams.Stream, Flags, list[str]]]:
+    """(name, stream, right (n, k), kind of each query) of the stream and of what was written."""
+    quora = streams.read(stream, embedder, shortlist=_SHORTLIST)
+    right = streams.adjudicated(quora, streams.read_verdicts(verdicts) if verdicts else {})
+    groups, chance = written_groups(held_out=True), random.Random(1)
+    store = [(row["question"], n) for n, row in enumerate(groups)]
+    asked = [(q, n, "repeat") for n, row in enumerate(groups) for q in row["repeats"]]
+    asked += [(q, -1, "near miss") for row in groups for q in row["near_misses"]]
+    for row in groups:
+        asked += [(q, -1, "made") for kind, q in near_misses(row["question"], chance) if kind in _MADE_KINDS]
+    written = streams.make(store, asked, embedder, shortlist=_SHORTLIST)
+    return [
+        ("stream", quora, right, ["asked"] * len(quora.queries)),
+        ("written", written, written.same, [kind for *_, kind in asked]),
+    ]
 
 
 def main() -> None:
@@ -104,38 +219,46 @@ def main() -> None:
     parser.add_argument("stream", type=Path)
     parser.add_argument("--verdicts", type=Path)
     parser.add_argument("--embedder", default="all-MiniLM-L6-v2-int8")
+    parser.add_argument("--cache", type=Path, help="keep what the model says of the pairs here, to fit again sooner")
     args = parser.parse_args()
     embedder, encoder = embed.load(args.embedder), CrossEncoder(args.model)
-    quora = streams.read(args.stream, embedder, shortlist=_SHORTLIST)
-    verdicts = streams.read_verdicts(args.verdicts) if args.verdicts else {}
-    groups = streams.of_groups(written_groups(held_out=True), embedder, shortlist=_SHORTLIST)
-    pairs = quora.same.size / max(groups.same.size, 1)
-    sets = [
-        Judged("stream", streams.features(quora, encoder), streams.adjudicated(quora, verdicts), quora.repeat, 1.0),
-        Judged("written", streams.features(groups, encoder), groups.same, groups.repeat, _WRITTEN_WEIGHT * pairs),
-    ]
-    everything = [np.ones(len(s.features), bool) for s in sets]
-    cheap_sets = [Judged(s.name, s.features[..., 1:], s.right, s.repeat, s.weight) for s in sets]
-    cheap, full = fit(cheap_sets, everything), fit(sets, everything)
-    judged = crossed(sets)
-    stream, written = judged
-    thresholds = [(b, max(threshold(stream, sets[0].right, b), accepting(written, sets[1].repeat, b))) for b in BUDGETS]
-    early = [logistic.predict(cheap, s.features[..., 1:].reshape(-1, s.features.shape[-1] - 1)) for s in sets]
+    judged = []
+    for name, stream, labels, kinds in sets(args.stream, args.verdicts, embedder):
+        file = args.cache / f"{name}.npy" if args.cache else None
+        features = np.load(file) if file and file.exists() else streams.features(stream, encoder)
+        if file:
+            np.save(file, features)
+        judged.append(Judged(name, stream, features, labels, kinds))
+    same = np.concatenate([j.right.ravel() for j in judged]).astype(float)
+    weight = np.concatenate([np.full(j.right.size, 1 / j.right.size) for j in judged]) * len(same) / len(judged)
+    cheap = logistic.fit(np.concatenate([j.cheap for j in judged]), same, penalty=_PENALTY, weights=weight)
+    early = [logistic.predict(cheap, j.cheap) for j in judged]
     # What the loosest budget would serve must get past the first stage; what it would not is not worth reading.
-    served = early[0][(sets[0].right & (stream >= thresholds[-1][1])).ravel()]
-    worth = float(np.quantile(served, 1 - _CHEAP_KEEPS))
-    for s, p, e in zip(sets, judged, early, strict=True):
-        report(s, p, thresholds)
-        read = (e >= worth).reshape(s.right.shape).sum(1)
-        print(f"  {s.name}: the cross-encoder reads {read.mean():.2f} pairs a query, none for {(read == 0).mean():.0%}")
+    first = crossed([j.rows() for j in judged], [j.right for j in judged])
+    kept = [e[(j.right & (p >= _LOOSEST)).ravel()] for e, j, p in zip(early, judged, first, strict=True)]
+    worth = float(np.quantile(np.concatenate(kept), 1 - _CHEAP_KEEPS))
+    seen = [j.read_only(e >= worth) for j, e in zip(judged, early, strict=True)]
+    rows, right = [j.rows() for j in seen], [j.right for j in seen]
+    probabilities = crossed(rows, right)
+    found = [served(j, p) for j, p in zip(seen, probabilities, strict=True)]
+    made = np.array(seen[1].kinds) == "made"
+    bands = scales(found, found[1].score[made])
+    calibration = Calibration(EDGES, tuple(map(tuple, bands)))
+    for j, f, e in zip(seen, found, early, strict=True):
+        report(j, f, calibration)
+        read = (e >= worth).reshape(j.right.shape).sum(1)
+        print(f"  {j.name}: the cross-encoder reads {read.mean():.2f} pairs a query, none for {(read == 0).mean():.0%}")
+    stage = Weights(tuple(cheap[:-1].tolist()), float(cheap[-1]))
     config = {
         "id": args.model.name,
-        "cheap": {"weights": cheap[:-1].tolist(), "bias": float(cheap[-1])},
-        "full": {"weights": full[:-1].tolist(), "bias": float(full[-1])},
+        "cheap": {"weights": stage.weights, "bias": stage.bias},
+        "full": grow(rows, right, [np.ones(len(r), bool) for r in right]),
         "worth_reading": worth,
-        "thresholds": thresholds,
+        "strictest": BUDGETS[0],
+        "edges": EDGES,
+        "scales": bands,
     }
-    (args.model / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (args.model / "config.json").write_text(json.dumps(config) + "\n")
 
 
 if __name__ == "__main__":

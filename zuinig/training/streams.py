@@ -7,7 +7,7 @@ equal groups ask the same. Labels of people are never complete: `adjudicated` na
 import gzip
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zuinig.memory.signs import signs
-from zuinig.memory.verify import CrossEncoder
+from zuinig.memory.verify import UNREAD, CrossEncoder, Wording
 from zuinig.retrieval.embed import Embedder
 from zuinig.retrieval.stores import faiss
 
@@ -69,26 +69,35 @@ def make(store: Sequence[Any], queries: Sequence[Any], embedder: Embedder, *, sh
     )
 
 
-def adjudicated(stream: Stream, verdicts: dict[str, bool]) -> npt.NDArray[np.bool_]:
+def adjudicated(stream: Stream, verdicts: Mapping[str, bool | None]) -> npt.NDArray[np.bool_]:
     """same, with the pairs that were looked at again."""
     found = stream.same.copy()
     for n, (query, near) in enumerate(zip(stream.queries, stream.near, strict=True)):
         for k, stored in enumerate(near):
-            found[n, k] = verdicts.get(pair_id(query, stored), bool(found[n, k]))
+            said = verdicts.get(pair_id(query, stored))
+            found[n, k] = found[n, k] if said is None else said
     return found
 
 
-def read_verdicts(path: Path) -> dict[str, bool]:
-    """JSON lines of `pair` and `same`."""
+def read_verdicts(path: Path) -> dict[str, bool | None]:
+    """JSON lines of `pair` and `same`, which is null where nobody could tell."""
     return {r["pair"]: r["same"] for r in map(json.loads, path.read_text().splitlines())} if path.exists() else {}
 
 
-def features(stream: Stream, encoder: CrossEncoder, *, read_from: float = 0.5) -> Floats:
-    """(n, k, 2 + signs): logit, cosine, signs. The encoder reads what is at least so near; others get -20."""
+def wordings(stream: Stream) -> list[list[Wording]]:
+    """As the verifier takes them; each stored question is answered by itself alone."""
+    return [
+        [Wording(stored, float(cosine)) for stored, cosine in zip(near, cosines, strict=True)]
+        for near, cosines in zip(stream.near, stream.cosines, strict=True)
+    ]
+
+
+def features(stream: Stream, encoder: CrossEncoder, *, read_from: float = 0.3) -> Floats:
+    """(n, k, 2 + signs): logit, cosine, signs. The encoder reads what is at least so near."""
     n, k = stream.cosines.shape
     pairs = [(query, stored) for query, near in zip(stream.queries, stream.near, strict=True) for stored in near]
     cosines = stream.cosines.ravel()
-    logits = np.full(len(pairs), -20.0)
+    logits = np.full(len(pairs), UNREAD)
     worth = np.flatnonzero(cosines >= read_from)
     logits[worth] = encoder.logits([pairs[i] for i in worth])
     rows = np.column_stack([logits, cosines, np.array([signs(a, b) for a, b in pairs])])

@@ -4,19 +4,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from zuinig.app.answer import Ask, Delta, Recalled, Step
 from zuinig.app.api import cache, sse
 from zuinig.app.api.deps import Asker, Served
-from zuinig.app.api.schemas import AnswerOut, Name, Question, answer_out
+from zuinig.app.api.schemas import AnswerOut, Name, Question, Text, answer_out
 from zuinig.app.metrics import Metrics
-from zuinig.core.errors import NotFound
-from zuinig.core.tables import Answer, Feedback, Memory
-from zuinig.core.types import MemoryStatus
-from zuinig.memory.freshness import take_out
+from zuinig.core.types import Verdict
+from zuinig.memory.feedback import judge
 
 router = APIRouter(prefix="/v1", tags=["chat"])
 
@@ -65,35 +62,25 @@ def _events(steps: Iterator[Step], metrics: Metrics) -> Iterator[str]:
 
 
 class FeedbackIn(BaseModel):
-    verdict: Literal["up", "down"]
-    correction: Annotated[str, Field(max_length=20_000)] | None = None
+    verdict: Verdict
+    correction: Text | None = None
 
 
 class FeedbackOut(BaseModel):
     id: str
     answer_id: str
-    verdict: str
+    verdict: Verdict
 
 
 @router.post("/answers/{answer_id}/feedback", status_code=201)
 def feedback(answer_id: str, body: FeedbackIn, served: Served, principal: Asker) -> FeedbackOut:
-    """A thumbs-down takes the memory behind the answer out of service, unless a person put it there.
+    """A thumbs-down takes the memory behind the answer out of service until a curator has looked; one that a curator
+    verified stays, and comes up for review. A correction is put before a curator.
 
     The last word of an asker counts: it takes the place of what the same asker said of this answer before.
     """
     with served.db.write() as session:
-        answer = session.get(Answer, answer_id)
-        if answer is None or answer.key_id != principal.key_id:
-            raise NotFound("There is no such answer.")
-        session.execute(sa.delete(Feedback).where(Feedback.answer_id == answer_id, Feedback.key_id == principal.key_id))
-        row = Feedback(answer_id=answer_id, key_id=principal.key_id, verdict=body.verdict, correction=body.correction)
-        session.add(row)
-        if body.verdict == "down" and answer.memory_id is not None:
-            unverified = session.scalars(
-                sa.select(Memory.id).where(
-                    Memory.id == answer.memory_id, Memory.status == MemoryStatus.LIVE, Memory.verified_by.is_(None)
-                )
-            ).all()
-            take_out(session, unverified, MemoryStatus.RETIRED, "A reader marked the answer as wrong.")
-        session.flush()
-        return FeedbackOut(id=row.id, answer_id=answer_id, verdict=body.verdict)
+        row = judge(session, answer_id, principal.key_id, body.verdict, body.correction)
+        given = FeedbackOut(id=row.id, answer_id=answer_id, verdict=body.verdict)
+    served.calibration.forget()
+    return given

@@ -114,23 +114,25 @@ def _reading(routes: APIRouter) -> None:
     @routes.get("")
     def list_documents(
         served: Served,
-        _: Reader,
+        reader: Reader,
         limit: Annotated[Limit, Query()] = 20,
         after: str | None = None,
         collection: str | None = None,
         status: str | None = None,
     ) -> Page[DocumentOut]:
-        views, more = served.documents.page(limit=limit, after=after, collection=collection, status=status)
+        views, more = served.documents.page(
+            limit=limit, after=after, collection=collection, status=status, readable=reader.readable
+        )
         return Page[DocumentOut](**page([document_out(v) for v in views], more))
 
     @routes.get("/{document_id}")
-    def get(document_id: str, served: Served, _: Reader) -> DocumentOut:
-        return document_out(served.documents.get(document_id))
+    def get(document_id: str, served: Served, reader: Reader) -> DocumentOut:
+        return document_out(served.documents.get(document_id, reader.readable))
 
     @routes.get("/{document_id}/content")
-    def content(document_id: str, served: Served, _: Reader) -> FileResponse:
+    def content(document_id: str, served: Served, reader: Reader) -> FileResponse:
         """The original file, always as a download: what people upload is never shown as a page of this site."""
-        found = served.documents.content(document_id)
+        found = served.documents.content(document_id, reader.readable)
         return FileResponse(
             found.path,
             media_type="application/octet-stream",
@@ -141,12 +143,12 @@ def _reading(routes: APIRouter) -> None:
     def passages(
         document_id: str,
         served: Served,
-        _: Reader,
+        reader: Reader,
         limit: Annotated[Limit, Query()] = 100,
         after: Annotated[int, Query(description="Ordinal of the last passage seen.", ge=-1)] = -1,
     ) -> Page[PassageOut]:
         """In the order of the document."""
-        rows, more = served.documents.passages(document_id, limit=limit, after=after)
+        rows, more = served.documents.passages(document_id, limit=limit, after=after, readable=reader.readable)
         data = [
             PassageOut(
                 id=str(p.id),
@@ -163,9 +165,9 @@ def _reading(routes: APIRouter) -> None:
         return Page[PassageOut](**page(data, more))
 
     @routes.get("/{document_id}/events", responses=sse.SCHEMA, response_class=StreamingResponse)
-    def events(document_id: str, served: Served, _: Reader) -> StreamingResponse:
+    def events(document_id: str, served: Served, reader: Reader) -> StreamingResponse:
         """`progress` events while the document is worked on, then one `done`, or one `error` when it is deleted."""
-        first = served.documents.get(document_id)
+        first = served.documents.get(document_id, reader.readable)
 
         async def follow() -> AsyncIterator[str]:
             view, shown, until = first, "", time.monotonic() + _LONGEST_STREAM_S
@@ -179,7 +181,7 @@ def _reading(routes: APIRouter) -> None:
                 yield text if text != shown else ": waiting\n\n"
                 shown = text
                 await anyio.sleep(_POLL_S)
-                view = await run_in_threadpool(served.documents.get, document_id)
+                view = await run_in_threadpool(served.documents.get, document_id, reader.readable)
             raise NotFound("This stream lasted an hour; open it again.", code="stream_ended")
 
         return sse.stream(follow())

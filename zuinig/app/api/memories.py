@@ -1,28 +1,22 @@
-"""The dialog memory: list, write, import, look up."""
+"""The dialog memory: list, read, write, curate, look up. Importing and exporting: `exchange`."""
 
-import json
-from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime, BaseModel, Field
 
-from zuinig.app.api import sse
 from zuinig.app.api.deps import Admin, Asker, Reader, Served
-from zuinig.app.api.schemas import CitationOut, Limit, Name, Page, Question, page
+from zuinig.app.api.schemas import CitationOut, Limit, Name, Page, Question, Text, page
 from zuinig.app.services import Services
-from zuinig.core.errors import BadRequest, NotFound
-from zuinig.core.settings import Settings
-from zuinig.core.tables import Memory
+from zuinig.core.errors import NotFound
+from zuinig.core.tables import Memory, Wording
 from zuinig.core.types import MemoryStatus
-from zuinig.memory.curate import Imported, Pair, get
-from zuinig.memory.recall import Candidate, Lookup, Remembered, scope_key
+from zuinig.memory import curate, history
+from zuinig.memory.candidates import Remembered
+from zuinig.memory.recall import Candidate, Lookup
 
-_SHOWN_PROBLEMS = 5
-
-Text = Annotated[str, Field(min_length=1, max_length=20_000)]
+_WORDING = "wrd_"
 
 
 class MemoryOut(BaseModel):
@@ -33,12 +27,39 @@ class MemoryOut(BaseModel):
     status: MemoryStatus
     status_reason: str | None
     origin: str
+    created_by: str | None
     verified_by: str | None
     confidence: float
     citations: list[CitationOut]
     hits: int
+    saved_tokens: int
+    expires_at: datetime | None
+    review_at: datetime | None
+    review_reason: str | None
     created_at: datetime
     updated_at: datetime
+
+
+class WordingOut(BaseModel):
+    id: str
+    question: str
+    differs: bool
+    created_by: str | None
+    created_at: datetime
+
+
+class EventOut(BaseModel):
+    """by: null where the service did it, because documents changed or a reader objected."""
+
+    action: str
+    by: str | None
+    detail: str | None
+    created_at: datetime
+
+
+class MemoryDetail(MemoryOut):
+    wordings: list[WordingOut]
+    history: list[EventOut]
 
 
 class MemoryIn(BaseModel):
@@ -48,26 +69,30 @@ class MemoryIn(BaseModel):
 
 
 class MemoryPatch(BaseModel):
+    """expires_at, review_at: a moment with its offset from UTC, or null for never."""
+
     question: Question | None = None
     answer: Text | None = None
     status: Literal["live", "retired"] | None = None
+    expires_at: AwareDatetime | None = None
+    review_at: AwareDatetime | None = None
 
 
-class ImportLine(BaseModel):
-    """A line of an import. Other fields are not silently dropped: they are an error."""
+class RejectIn(BaseModel):
+    reason: Annotated[str, Field(max_length=2000)] | None = None
 
-    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+class MergeIn(BaseModel):
+    """into: the memory that stays."""
+
+    into: str
+
+
+class WordingIn(BaseModel):
+    """differs: the question looks like the memory's, and is another."""
+
     question: Question
-    answer: Text
-    id: Annotated[str, Field(max_length=200)] | None = None
-    collection: Name | None = None
-
-
-class ImportOut(BaseModel):
-    total: int
-    added: int
-    updated: int
-    unchanged: int
+    differs: bool = False
 
 
 class LookupIn(BaseModel):
@@ -106,143 +131,137 @@ class LookupsOut(BaseModel):
     data: list[LookupOut]
 
 
-def router(settings: Settings) -> APIRouter:
-    routes = APIRouter(prefix="/v1/memories", tags=["memories"])
+router = APIRouter(prefix="/v1/memories", tags=["memories"])
 
-    @routes.post(
-        "/import",
-        max_body_size=settings.max_body_mb * 1_000_000,
-        responses=sse.SCHEMA,
-        openapi_extra={"requestBody": {"content": {"application/x-ndjson": {}}, "required": True}},
+
+@router.get("")
+def list_memories(
+    served: Served,
+    reader: Reader,
+    limit: Annotated[Limit, Query()] = 20,
+    after: str | None = None,
+    status: MemoryStatus | None = None,
+    origin: Annotated[str | None, Query(max_length=16, description="specialist, llm, import or human.")] = None,
+    verified: bool | None = None,
+    review: Annotated[bool, Query(description="Only what waits for a curator.")] = False,
+    query: Annotated[str | None, Query(max_length=200, description="Part of a question or an answer.")] = None,
+) -> Page[MemoryOut]:
+    """Newest first; those that the key may see."""
+    wanted = curate.listed(
+        readable=reader.readable, status=status, origin=origin, verified=verified, review=review, query=query
     )
-    def import_lines(
-        # The key before the lines: they are worked out in this order.
-        served: Served,
-        admin: Admin,
-        lines: Annotated[list[ImportLine], Depends(_lines)],
-        request: Request,
-    ) -> ImportOut:
-        """JSON lines of question and answer. With `Accept: text/event-stream`, `progress` events and then `done`.
-
-        Nothing is stored where a line is wrong. The same `id`, or without one the same question, is updated.
-        """
-        pairs = _pairs(served, lines)
-        if "text/event-stream" in request.headers.get("accept", ""):
-            response: Any = sse.stream(_progress(served, pairs, admin.name))
-            return response  # type: ignore[no-any-return]
-        return _import_out(len(pairs), served.curate.import_pairs(pairs, created_by=admin.name))
-
-    _reading(routes)
-    _changing(routes)
-    return routes
+    if after is not None:
+        wanted = wanted.where(Memory.id < parse_id(after))
+    with served.db.read() as session:
+        rows = [memory_out(m) for m in session.scalars(wanted.limit(limit + 1))]
+    return Page[MemoryOut](**page(rows[:limit], len(rows) > limit))
 
 
-async def _lines(request: Request) -> list[ImportLine]:
-    """Raises BadRequest naming the lines that are wrong."""
-    lines, problems = [], []
-    for number, raw in enumerate((await request.body()).split(b"\n"), 1):
-        if not raw.strip():
-            continue
-        try:
-            lines.append(ImportLine.model_validate_json(raw))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            problems.append(f"line {number}: {where + ': ' if where else ''}{first['msg']}")
-            if len(problems) == _SHOWN_PROBLEMS:
-                break
-    if problems:
-        raise BadRequest("Nothing was imported; mend these lines and send all again. " + "; ".join(problems))
-    if not lines:
-        raise BadRequest('The body holds no lines; send JSON lines such as {"question": "...", "answer": "..."}.')
-    return lines
+@router.post("/lookup")
+def lookup(body: LookupIn, served: Served, asker: Asker) -> LookupsOut:
+    """Whether memory would answer, and why not; up to 256 questions. Nothing is counted or charged."""
+    found = served.recall.lookup(body.questions, served.search.reach(body.collections, asker.readable))
+    return LookupsOut(data=[lookup_out(x) for x in found])
 
 
-def _pairs(served: Services, lines: list[ImportLine]) -> list[Pair]:
-    """Raises NotFound for a collection that is not there."""
-    scopes = {
-        name: scope_key(served.search.collection_ids([name])) for name in {x.collection for x in lines if x.collection}
-    }
-    return [Pair(x.question, x.answer, x.id, scopes[x.collection] if x.collection else "") for x in lines]
+@router.post("", status_code=201)
+def write(body: MemoryIn, served: Served, admin: Admin) -> MemoryDetail:
+    """A question and its answer, as a person knows it."""
+    scope = served.search.reach([body.collection] if body.collection else None).scope
+    return detail(served, served.curate.write(body.question, body.answer, scope=scope, by=admin.name))
 
 
-def _progress(served: Services, pairs: list[Pair], by: str) -> Iterator[str]:
-    done = Imported(0, 0, 0)
-    for at in range(0, len(pairs), 1024):
-        part = served.curate.import_pairs(pairs[at : at + 1024], created_by=by)
-        done = Imported(done.added + part.added, done.updated + part.updated, done.unchanged + part.unchanged)
-        yield sse.event("progress", {"done": min(at + 1024, len(pairs)), "total": len(pairs)})
-    yield sse.event("done", _import_out(len(pairs), done).model_dump())
+@router.get("/{memory_id}")
+def one(memory_id: str, served: Served, reader: Reader) -> MemoryDetail:
+    """With its wordings and its history."""
+    return detail(served, parse_id(memory_id), reader.readable)
 
 
-def _import_out(total: int, done: Imported) -> ImportOut:
-    return ImportOut(total=total, added=done.added, updated=done.updated, unchanged=done.unchanged)
-
-
-def _reading(routes: APIRouter) -> None:
-    @routes.get("")
-    def list_memories(
-        served: Served,
-        _: Reader,
-        limit: Annotated[Limit, Query()] = 20,
-        after: str | None = None,
-        status: MemoryStatus | None = None,
-        query: Annotated[str | None, Query(max_length=200, description="Part of a question.")] = None,
-    ) -> Page[MemoryOut]:
-        wanted = sa.select(Memory).order_by(Memory.id.desc()).limit(limit + 1)
-        if after is not None:
-            wanted = wanted.where(Memory.id < parse_id(after))
-        if status is not None:
-            wanted = wanted.where(Memory.status == status)
-        if query:
-            wanted = wanted.where(Memory.question.contains(query, autoescape=True))
+@router.patch("/{memory_id}")
+def patch(memory_id: str, body: MemoryPatch, served: Served, admin: Admin) -> MemoryDetail:
+    """Edit the words, take it out of service and put it back, say when it expires or should be looked at."""
+    number, sent = parse_id(memory_id), body.model_fields_set
+    if body.question is not None or body.answer is not None:
+        served.curate.edit(number, question=body.question, answer=body.answer, by=admin.name)
+    if body.status is not None:
+        served.curate.set_status(number, MemoryStatus(body.status), by=admin.name)
+    if sent & {"expires_at", "review_at"}:
         with served.db.read() as session:
-            rows = [memory_out(m) for m in session.scalars(wanted)]
-        return Page[MemoryOut](**page(rows[:limit], len(rows) > limit))
-
-    @routes.get("/{memory_id}")
-    def one(memory_id: str, served: Served, _: Reader) -> MemoryOut:
-        with served.db.read() as session:
-            return memory_out(get(session, parse_id(memory_id)))
-
-    @routes.post("/lookup")
-    def lookup(body: LookupIn, served: Served, _: Asker) -> LookupsOut:
-        """Whether memory would answer, and why not; up to 256 questions. Nothing is counted or charged."""
-        found = served.recall.lookup(body.questions, served.search.collection_ids(body.collections))
-        return LookupsOut(data=[lookup_out(x) for x in found])
+            now = curate.get(session, number)
+        served.curate.schedule(
+            number,
+            by=admin.name,
+            expires_at=body.expires_at if "expires_at" in sent else now.expires_at,
+            review_at=body.review_at if "review_at" in sent else now.review_at,
+        )
+    return detail(served, number)
 
 
-def _changing(routes: APIRouter) -> None:
-    @routes.post("", status_code=201)
-    def write(body: MemoryIn, served: Served, admin: Admin) -> MemoryOut:
-        """A question and its answer, as a person knows it."""
-        scope = scope_key(served.search.collection_ids([body.collection])) if body.collection else ""
-        pair = Pair(body.question, body.answer, scope=scope)
-        served.curate.import_pairs([pair], created_by=admin.name, origin="human")
-        with served.db.read() as session:
-            newest = sa.select(Memory).where(Memory.question == body.question, Memory.scope == scope)
-            return memory_out(session.scalars(newest.order_by(Memory.updated_at.desc()).limit(1)).one())
-
-    @routes.patch("/{memory_id}")
-    def patch(memory_id: str, body: MemoryPatch, served: Served, admin: Admin) -> MemoryOut:
-        """Edit the words, or take it out of service and put it back."""
-        number = parse_id(memory_id)
-        if body.question is not None or body.answer is not None:
-            served.curate.edit(number, question=body.question, answer=body.answer, by=admin.name)
-        if body.status is not None:
-            served.curate.set_status(number, MemoryStatus(body.status), by=admin.name)
-        with served.db.read() as session:
-            return memory_out(get(session, number))
-
-    @routes.delete("/{memory_id}", status_code=204)
-    def delete(memory_id: str, served: Served, _: Admin) -> None:
-        served.curate.delete(parse_id(memory_id))
+@router.delete("/{memory_id}", status_code=204)
+def delete(memory_id: str, served: Served, _: Admin) -> None:
+    served.curate.delete(parse_id(memory_id))
 
 
-def parse_id(public: str) -> int:
-    """Raises NotFound for what cannot be the id of a memory."""
-    number = public.removeprefix("mem_")
-    if not (public.startswith("mem_") and number.isascii() and number.isdigit() and len(number) < 19):
+@router.post("/{memory_id}/approve")
+def approve(memory_id: str, served: Served, admin: Admin) -> MemoryDetail:
+    """Verified by you and in service; what readers said against it until now is dismissed."""
+    served.curate.approve(parse_id(memory_id), by=admin.name)
+    served.calibration.forget()
+    return detail(served, parse_id(memory_id))
+
+
+@router.post("/{memory_id}/reject")
+def reject(memory_id: str, body: RejectIn, served: Served, admin: Admin) -> MemoryDetail:
+    """Wrong: out of service, and the same answer is not learnt again."""
+    served.curate.reject(parse_id(memory_id), by=admin.name, reason=body.reason)
+    return detail(served, parse_id(memory_id))
+
+
+@router.post("/{memory_id}/merge")
+def merge(memory_id: str, body: MergeIn, served: Served, admin: Admin) -> MemoryDetail:
+    """The other memory takes over its question and its wordings; this one is retired. Returns the other."""
+    into = parse_id(body.into)
+    served.curate.merge(parse_id(memory_id), into=into, by=admin.name)
+    return detail(served, into)
+
+
+@router.post("/{memory_id}/wordings", status_code=201)
+def add_wording(memory_id: str, body: WordingIn, served: Served, admin: Admin) -> MemoryDetail:
+    """Another way to ask for it, or by `differs` a question that is not it. Lookup heeds it at once."""
+    served.curate.add_wording(parse_id(memory_id), body.question, differs=body.differs, by=admin.name)
+    return detail(served, parse_id(memory_id))
+
+
+@router.delete("/{memory_id}/wordings/{wording_id}")
+def remove_wording(memory_id: str, wording_id: str, served: Served, admin: Admin) -> MemoryDetail:
+    served.curate.remove_wording(parse_id(memory_id), parse_id(wording_id, _WORDING), by=admin.name)
+    return detail(served, parse_id(memory_id))
+
+
+def detail(served: Services, memory_id: int, readable: frozenset[int] | None = None) -> MemoryDetail:
+    with served.db.read() as session:
+        memory = curate.get(session, memory_id, readable)
+        return MemoryDetail(
+            **memory_out(memory).model_dump(),
+            wordings=[wording_out(w) for w in curate.wordings(session, memory_id)],
+            history=[EventOut.model_validate(e, from_attributes=True) for e in history.of(session, memory_id)],
+        )
+
+
+def wording_out(w: Wording) -> WordingOut:
+    return WordingOut(
+        id=f"{_WORDING}{w.id}",
+        question=w.question,
+        differs=w.differs,
+        created_by=w.created_by,
+        created_at=w.created_at,
+    )
+
+
+def parse_id(public: str, prefix: str = "mem_") -> int:
+    """Raises NotFound for what cannot be the id of a memory, or with its prefix of something else."""
+    number = public.removeprefix(prefix)
+    if not (public.startswith(prefix) and number.isascii() and number.isdigit() and len(number) < 19):
         raise NotFound("There is no such memory; it may have been deleted.")
     return int(number)
 
@@ -256,10 +275,15 @@ def memory_out(m: Memory) -> MemoryOut:
         status=MemoryStatus(m.status),
         status_reason=m.status_reason,
         origin=m.origin,
+        created_by=m.created_by,
         verified_by=m.verified_by,
         confidence=m.confidence,
         citations=[CitationOut.model_validate(c, extra="ignore") for c in m.citations],
         hits=m.hits,
+        saved_tokens=m.hits * (m.baseline_tokens or 0),
+        expires_at=m.expires_at,
+        review_at=m.review_at,
+        review_reason=m.review_reason,
         created_at=m.created_at,
         updated_at=m.updated_at,
     )
@@ -289,14 +313,8 @@ def _found(m: Remembered) -> FoundMemory:
 def _candidate(c: Candidate) -> CandidateOut:
     return CandidateOut(
         id=c.memory.public_id,
-        question=c.memory.question,
+        question=c.question,
         similarity=c.similarity,
         probability=c.probability,
         rejected_because=c.rejected_because,
     )
-
-
-def export_line(m: Memory, collections: Mapping[str, str]) -> str:
-    """A line that `import` takes. collections: name by id."""
-    line = {"id": m.external_id, "question": m.question, "answer": m.answer, "collection": collections.get(m.scope)}
-    return json.dumps({name: value for name, value in line.items() if value is not None}, ensure_ascii=False)

@@ -19,7 +19,7 @@ from zuinig.core.errors import BadRequest, NotFound
 from zuinig.core.settings import Settings
 from zuinig.core.types import DocumentStatus
 from zuinig.ingestion.upload import DEFAULT_COLLECTION
-from zuinig.memory.conversation import standalone
+from zuinig.memory.conversation import MOST_TURNS, Turn, standalone
 
 MODEL = "zuinig"
 _PARTS = ("text", "input_text")
@@ -69,16 +69,24 @@ class CompletionIn(BaseModel):
         question = asked[-1]
         if len(question) > MOST_QUESTION_CHARS or "\0" in question:
             raise BadRequest(f"A question has at most {MOST_QUESTION_CHARS} characters and no NUL.", param="messages")
-        previous: str | None = None
-        for turn in asked[:-1]:
-            previous = standalone(turn[:MOST_QUESTION_CHARS], previous).question
         return Ask(
             question,
             collections=self.zuinig.collections,
             memory=self.zuinig.memory,
             llm=self.zuinig.llm,
-            previous=previous,
+            history=self._history(),
         )
+
+    def _history(self) -> list[Turn]:
+        """The user's questions with their answers, oldest first; each is made standalone by those before it."""
+        history: list[Turn] = []
+        for message in self.messages[:-1]:
+            text = message.text.strip()[:MOST_QUESTION_CHARS]
+            if message.role == "user" and text:
+                history = [*history[-MOST_TURNS:], Turn(standalone(text, history).question, "")]
+            elif message.role == "assistant" and history:
+                history[-1] = replace(history[-1], answer=f"{history[-1].answer}\n{text}".strip())
+        return history
 
 
 def router(settings: Settings) -> APIRouter:
@@ -196,19 +204,19 @@ def _files(routes: APIRouter, settings: Settings) -> None:
 
     @routes.get("/files")
     def files(
-        served: Served, _: Reader, limit: Annotated[Limit, Query()] = 20, after: str | None = None
+        served: Served, reader: Reader, limit: Annotated[Limit, Query()] = 20, after: str | None = None
     ) -> dict[str, Any]:
-        views, more = served.documents.page(limit=limit, after=after)
+        views, more = served.documents.page(limit=limit, after=after, readable=reader.readable)
         ends = {"first_id": views[0].id if views else None, "last_id": views[-1].id if views else None}
         return {"object": "list", "data": [_file(v) for v in views], "has_more": more, **ends}
 
     @routes.get("/files/{file_id}")
-    def one(file_id: str, served: Served, _: Reader) -> dict[str, Any]:
-        return _file(served.documents.get(file_id))
+    def one(file_id: str, served: Served, reader: Reader) -> dict[str, Any]:
+        return _file(served.documents.get(file_id, reader.readable))
 
     @routes.get("/files/{file_id}/content")
-    def content(file_id: str, served: Served, _: Reader) -> FileResponse:
-        found = served.documents.content(file_id)
+    def content(file_id: str, served: Served, reader: Reader) -> FileResponse:
+        found = served.documents.content(file_id, reader.readable)
         return FileResponse(
             found.path, media_type="application/octet-stream", headers={"content-disposition": "attachment"}
         )

@@ -25,6 +25,7 @@ def _clean(text: str) -> str:
 
 Question = Annotated[str, Field(max_length=MOST_QUESTION_CHARS), AfterValidator(_clean)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)]
+Text = Annotated[str, Field(max_length=20_000), AfterValidator(_clean)]
 Limit = Annotated[int, Field(ge=1, le=100)]
 
 

@@ -40,9 +40,9 @@ class SearchOut(BaseModel):
 
 
 @router.post("/search")
-def search(body: SearchIn, served: Served, _: Reader) -> SearchOut:
+def search(body: SearchIn, served: Served, reader: Reader) -> SearchOut:
     """Passages, best first: by words and by meaning."""
-    collections = served.search.collection_ids(body.collections)
+    collections = served.search.reach(body.collections, reader.readable).collections
     hits = served.search.search(body.query, body.limit, collections=collections)
     return SearchOut(
         data=[
@@ -80,9 +80,9 @@ class ContextOut(BaseModel):
 
 
 @router.post("/context")
-def context(body: ContextIn, served: Served, _: Reader) -> ContextOut:
+def context(body: ContextIn, served: Served, reader: Reader) -> ContextOut:
     """What Zuinig would put before a language model, under a token budget."""
-    collections = served.search.collection_ids(body.collections)
+    collections = served.search.reach(body.collections, reader.readable).collections
     vector = served.embedder.embed([body.question])
     hits = served.search.search(body.question, 10, collections=collections, vector=vector)
     ranked = sentences.score(body.question, vector, hits, served.embedder)

@@ -18,10 +18,15 @@ def create(
     scope: Annotated[
         list[Scope] | None, typer.Option(help="May be given several times; read and ask if left out.")
     ] = None,
+    collection: Annotated[
+        list[str] | None,
+        typer.Option(help="May read the documents of this collection only; may be given several times."),
+    ] = None,
 ) -> None:
     """Make a key. It is shown once."""
     with services() as built:
-        info, key = built.auth.create_key(name, scope or [Scope.READ, Scope.ASK])
+        collections = built.search.collection_ids(collection or None)
+        info, key = built.auth.create_key(name, scope or [Scope.READ, Scope.ASK], collections=collections)
     out.print(f"{info.id} ({', '.join(info.scopes)})", highlight=False)
     out.print(key, markup=False, highlight=False, soft_wrap=True)
 
@@ -29,11 +34,13 @@ def create(
 @app.command("list")
 def list_keys() -> None:
     """All keys; never the keys themselves."""
-    table = Table("id", "name", "scopes", "made", "revoked", box=None, pad_edge=False)
+    table = Table("id", "name", "scopes", "reads", "made", "revoked", box=None, pad_edge=False)
     with services() as built:
+        names = built.documents.collections()
         for k in built.auth.all_keys():
             revoked = f"{k.revoked_at:%Y-%m-%d}" if k.revoked_at else ""
-            table.add_row(k.id, escape(k.name), ", ".join(k.scopes), f"{k.created_at:%Y-%m-%d}", revoked)
+            reads = "all" if k.collections is None else ", ".join(escape(names.get(i, "?")) for i in k.collections)
+            table.add_row(k.id, escape(k.name), ", ".join(k.scopes), reads, f"{k.created_at:%Y-%m-%d}", revoked)
     out.print(table)
 
 

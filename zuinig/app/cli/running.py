@@ -81,7 +81,7 @@ def reindex_command() -> None:
             done = reindex(
                 built.db,
                 built.embedder,
-                [built.passages, built.memories],
+                built.indexes,
                 progress=lambda n, total: status.update(f"Embedding {n} of {total}"),
             )
         out.print(

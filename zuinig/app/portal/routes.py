@@ -1,58 +1,33 @@
 """The portal: pages rendered here; what changes goes through the HTTP API, with the session's cookie."""
 
-from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, FastAPI, Form, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
-from fastapi.templating import Jinja2Templates
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from zuinig.app.api import chat
-from zuinig.app.api.deps import SESSION_COOKIE, Admin, Asker, Reader, Served, Uploader, check_same_origin, who
-from zuinig.app.portal import batch, turns
-from zuinig.app.portal.words import LANGUAGES, reasons, translate
+from zuinig.app.api.deps import SESSION_COOKIE, Admin, Asker, Reader, Served, Uploader, check_same_origin
+from zuinig.app.portal import batch, imports, memories, review, turns
+from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render
+from zuinig.app.portal.words import LANGUAGES, translate
 from zuinig.app.services import Services
-from zuinig.core.errors import Unauthenticated, ZuinigError
+from zuinig.core.errors import Unauthenticated
 from zuinig.core.settings import Settings
 from zuinig.core.tables import now
-from zuinig.core.types import Principal, Scope
+from zuinig.core.types import Verdict
 
-_HERE = Path(__file__).parent
-_LANGUAGE_COOKIE = "zuinig_language"
 _WINDOW_CHARS = 20_000
 _DOCUMENTS_SHOWN = 50
 _VERDICTS_SHOWN = 100
 _SMALL_BODY = 100_000
+_ANSWER_BODY = 1_000_000
 _IDS_BODY = 5_000_000
-
-
-class _PageRoute(APIRoute):
-    """A person who opens a page gets a page, also where a program would get application/problem+json."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-
-        async def handle_with_pages(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except ZuinigError as error:
-                if "hx-request" in request.headers:
-                    raise
-                if isinstance(error, Unauthenticated):
-                    return RedirectResponse("/portal/sign-in", status_code=303)
-                served: Services = request.app.state.services
-                principal = _principal(request, served)
-                return _render(request, served, "problem.html", principal, problem=error.message, status=error.status)
-
-        return handle_with_pages
 
 
 class _Static(StaticFiles):
@@ -63,13 +38,15 @@ class _Static(StaticFiles):
         return response
 
 
-router = APIRouter(prefix="/portal", include_in_schema=False, route_class=_PageRoute)
-templates = Jinja2Templates(_HERE / "templates")
+router = APIRouter(prefix="/portal", include_in_schema=False, route_class=PageRoute)
 
 
 def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(router, max_body_size=_SMALL_BODY)
-    app.mount("/portal/static", _Static(directory=_HERE / "static"), name="static")
+    app.include_router(imports.router(settings))
+    for more in (memories.router, review.router):
+        app.include_router(more, max_body_size=_ANSWER_BODY)
+    app.mount("/portal/static", _Static(directory=HERE / "static"), name="static")
 
     @app.get("/", include_in_schema=False)
     def root() -> RedirectResponse:
@@ -83,7 +60,7 @@ def install(app: FastAPI, settings: Settings) -> None:
 def sign_in_page(request: Request, served: Served, token: Annotated[str, Query(max_length=200)] = "") -> Response:
     """A link from the terminal signs in with one click; without a token, the form for an API key."""
     if not token:
-        return _render(request, served, "sign_in.html", None)
+        return render(request, served, "sign_in.html", None)
     try:
         return _signed_in(served, served.auth.redeem(token))
     except Unauthenticated:
@@ -116,7 +93,7 @@ def language(
     check_same_origin(request)
     response = RedirectResponse(back if back.startswith("/portal/") else "/portal/", status_code=303)
     if chosen in LANGUAGES:
-        response.set_cookie(_LANGUAGE_COOKIE, chosen, max_age=31_536_000, samesite="lax", httponly=True)
+        response.set_cookie(LANGUAGE_COOKIE, chosen, max_age=31_536_000, samesite="lax", httponly=True)
     return response
 
 
@@ -131,7 +108,7 @@ def home(
     with served.db.read() as session:
         found = turns.of_conversation(session, conversation, principal.key_id) if conversation else []
     empty = not served.documents.counts()
-    return _render(
+    return render(
         request, served, "home.html", principal, turns=found, conversation=conversation if found else "", empty=empty
     )
 
@@ -141,30 +118,30 @@ def answer(request: Request, served: Served, principal: Asker, answer_id: str) -
     """A fragment: the turn, in place of the text that was streamed."""
     with served.db.read() as session:
         turn = turns.of_answer(session, answer_id, principal.key_id)
-    return _render(request, served, "_turn.html", principal, turn=turn)
+    return render(request, served, "_turn.html", principal, turn=turn)
 
 
-@router.post("/answers/{answer_id}/feedback")
+@router.post("/answers/{answer_id}/feedback", max_body_size=_ANSWER_BODY)
 def give_feedback(
     request: Request,
     served: Served,
     principal: Asker,
     answer_id: str,
-    verdict: Annotated[Literal["up", "down"], Form()],
+    verdict: Annotated[Verdict, Form()],
     correction: Annotated[str, Form(max_length=20_000)] = "",
 ) -> Response:
     """A fragment: thanks, and after a thumbs-down the form for what the answer should have been."""
     correction = correction.strip()
     chat.feedback(answer_id, chat.FeedbackIn(verdict=verdict, correction=correction or None), served, principal)
     said = "correction" if correction else verdict
-    return _render(request, served, "_feedback.html", principal, answer_id=answer_id, said=said)
+    return render(request, served, "_feedback.html", principal, answer_id=answer_id, said=said)
 
 
 @router.get("/feedback")
 def feedback(request: Request, served: Served, principal: Admin) -> Response:
     with served.db.read() as session:
         found = turns.verdicts(session, _VERDICTS_SHOWN)
-    return _render(request, served, "feedback.html", principal, verdicts=found)
+    return render(request, served, "feedback.html", principal, verdicts=found)
 
 
 # Documents
@@ -174,23 +151,29 @@ def feedback(request: Request, served: Served, principal: Admin) -> Response:
 def documents(
     request: Request, served: Served, principal: Reader, collection: str = "", status: str = "", after: str = ""
 ) -> Response:
+    # Counted before the rows are read: what ends in between is looked at once more, not shown as under way for ever.
+    under_way = batch.under_way(served.documents.counts())
     found, more = served.documents.page(
-        limit=_DOCUMENTS_SHOWN, after=after or None, collection=collection or None, status=status or None
+        limit=_DOCUMENTS_SHOWN,
+        after=after or None,
+        collection=collection or None,
+        status=status or None,
+        readable=principal.readable,
     )
 
     def link(**changed: str) -> str:
         asked = {"collection": collection, "status": status, **changed}
         return f"/portal/documents?{urlencode({k: v for k, v in asked.items() if v})}"
 
-    return _render(
+    return render(
         request,
         served,
         "documents.html",
         principal,
         found=found,
         more=more,
-        collections=served.documents.collections(),
-        under_way=batch.under_way(served.documents.counts()),
+        collections=list(served.documents.collections(principal.readable).values()),
+        under_way=under_way,
         collection=collection,
         status_shown=status,
         after=after,
@@ -219,7 +202,7 @@ def tally(request: Request, served: Served, principal: Reader, sent: Annotated[_
     """A fragment: how far the files have come that this page sent."""
     with served.db.read() as session:
         counted = sent.count(session)
-    return _render(request, served, "_tally.html", principal, tally=counted)
+    return render(request, served, "_tally.html", principal, tally=counted)
 
 
 @router.post("/uploads/cancel", max_body_size=_IDS_BODY)
@@ -228,7 +211,7 @@ def cancel_waiting(request: Request, served: Served, principal: Uploader, sent: 
     with served.db.write() as session:
         batch.cancel_waiting(session, sent.documents)
         counted = sent.count(session)
-    return _render(request, served, "_tally.html", principal, tally=counted)
+    return render(request, served, "_tally.html", principal, tally=counted)
 
 
 @router.get("/documents/{document_id}")
@@ -242,12 +225,12 @@ def document(
     end: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
     """The extracted text around a citation, with the quote marked. version: the one cited; 0 marks nothing."""
-    view, text = served.documents.text(document_id)
+    view, text = served.documents.text(document_id, principal.readable)
     if version != view.version:
         start = end = 0  # offsets of another version would mark the wrong words
     end = min(max(start, end), len(text))
     first, last = max(0, start - _WINDOW_CHARS), min(len(text), end + _WINDOW_CHARS)
-    return _render(
+    return render(
         request,
         served,
         "document.html",
@@ -279,14 +262,7 @@ def savings(
         "saved_cost": sum(r.saved_cost for r in rows["source"]),
         "free": (answers - by_llm) / answers if answers else 0.0,
     }
-    return _render(request, served, "savings.html", principal, rows=rows, totals=totals, days=days)
-
-
-def _principal(request: Request, served: Services) -> Principal | None:
-    try:
-        return who(request, served)
-    except ZuinigError:
-        return None
+    return render(request, served, "savings.html", principal, rows=rows, totals=totals, days=days)
 
 
 def _signed_in(served: Services, session: str) -> Response:
@@ -303,45 +279,5 @@ def _signed_in(served: Services, session: str) -> Response:
 
 
 def _not_signed_in(request: Request, served: Services, why: str) -> Response:
-    problem = translate(_language(request, served), why)
-    return _render(request, served, "sign_in.html", None, problem=problem, status=401)
-
-
-def _language(request: Request, served: Services) -> str:
-    chosen = request.cookies.get(_LANGUAGE_COOKIE)
-    if chosen in LANGUAGES:
-        return chosen
-    for part in request.headers.get("accept-language", "").lower().split(","):
-        if part.strip()[:2] in LANGUAGES:
-            return part.strip()[:2]
-    return served.settings.language
-
-
-def _render(
-    request: Request,
-    served: Services,
-    template: str,
-    principal: Principal | None,
-    *,
-    problem: str = "",
-    status: int = 200,
-    **values: Any,
-) -> HTMLResponse:
-    language = _language(request, served)
-    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return templates.TemplateResponse(
-        request,
-        template,
-        {
-            "t": lambda key: translate(language, key),
-            "reasons": reasons(language),
-            "language": language,
-            "here": here if principal else "/portal/",
-            "principal": principal,
-            "may": {scope.value: principal is not None and principal.may(scope) for scope in Scope},
-            "currency": served.settings.currency,
-            "problem": problem,
-            **values,
-        },
-        status_code=status,
-    )
+    problem = translate(language_of(request, served), why)
+    return render(request, served, "sign_in.html", None, problem=problem, status=401)

@@ -21,18 +21,19 @@ class Part:
     """A piece of an answer. citation: where its mark, such as [1], leads."""
 
     text: str
-    citation: dict[str, Any] | None = None
+    citation: Any = None
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """first_answered: when the memory was made that answered, where it still stands."""
+    """memory_id, first_answered: of the memory that answered, where it still stands."""
 
     id: str
     question: str
-    parts: Sequence[Part]
+    answer: str
     source: str
     citations: Sequence[dict[str, Any]]
+    memory_id: str | None
     first_answered: datetime | None
     checked_by: str | None
     model: str | None
@@ -92,9 +93,10 @@ def _turn(answer: Answer, entry: LedgerEntry, first_answered: datetime | None, c
     return Turn(
         id=answer.id,
         question=answer.question,
-        parts=_parts(answer.answer, answer.citations),
+        answer=answer.answer,
         source=answer.source,
         citations=answer.citations,
+        memory_id=f"mem_{answer.memory_id}" if first_answered is not None else None,
         first_answered=first_answered,
         checked_by=checked_by,
         model=entry.model,
@@ -105,9 +107,10 @@ def _turn(answer: Answer, entry: LedgerEntry, first_answered: datetime | None, c
     )
 
 
-def _parts(text: str, citations: Sequence[dict[str, Any]]) -> list[Part]:
-    parts = []
+def parts(text: str, citations: Sequence[Any]) -> list[Part]:
+    """An answer, taken apart at its marks."""
+    found = []
     for piece in filter(None, _MARK.split(text)):
         number = int(piece[1:-1]) if _MARK.fullmatch(piece) else 0
-        parts.append(Part(piece, citations[number - 1] if 0 < number <= len(citations) else None))
-    return parts
+        found.append(Part(piece, citations[number - 1] if 0 < number <= len(citations) else None))
+    return found

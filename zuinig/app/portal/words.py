@@ -1,5 +1,7 @@
 """What the portal says, in English and Dutch."""
 
+import re
+
 LANGUAGES = ("en", "nl")
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -7,6 +9,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "ask": ("Ask", "Vragen"),
     "documents": ("Documents", "Documenten"),
     "savings": ("Savings", "Besparing"),
+    "memory": ("Memory", "Geheugen"),
+    "review": ("Review", "Nakijken"),
+    "n_waiting": ("waiting", "wachtend"),
     "feedback": ("Feedback", "Reacties"),
     "sign_in": ("Sign in", "Inloggen"),
     "sign_out": ("Sign out", "Uitloggen"),
@@ -143,6 +148,211 @@ _WORDS: dict[str, tuple[str, str]] = {
         "There is no text to show: this document has not been read.",
         "Er is geen tekst om te tonen: dit document is niet gelezen.",
     ),
+    # The memory: its list
+    "memory_help": (
+        "Questions that were answered before. A repeat is answered from here, without spending tokens.",
+        "Vragen die al eens zijn beantwoord. Een herhaling wordt hieruit beantwoord, zonder tokens te verbruiken.",
+    ),
+    "no_memories": (
+        "Nothing is remembered yet. An answer comes to stand here once it was given, written or imported.",
+        "Er is nog niets onthouden. Een antwoord komt hier te staan als het is gegeven, geschreven of geïmporteerd.",
+    ),
+    "no_memories_such": ("Nothing in memory fits this.", "Niets in het geheugen past hierbij."),
+    "search_memory": ("Search questions and answers", "Zoek in vragen en antwoorden"),
+    "search": ("Search", "Zoek"),
+    "origin": ("Origin", "Herkomst"),
+    "verified": ("Checked", "Nagekeken"),
+    "verified_yes": ("checked by a person", "door iemand nagekeken"),
+    "verified_no": ("not checked", "niet nagekeken"),
+    "waits_for_a_look": ("waits for a look", "wacht op nakijken"),
+    "used": ("Times used", "Keer gebruikt"),
+    "status_live": ("in service", "in gebruik"),
+    "status_stale": ("out of date", "verouderd"),
+    "status_expired": ("expired", "verlopen"),
+    "status_held": ("doubted", "betwijfeld"),
+    "status_retired": ("out of service", "buiten gebruik"),
+    "status_rejected": ("rejected", "afgekeurd"),
+    "origin_specialist": ("quoted from documents", "geciteerd uit documenten"),
+    "origin_llm": ("made by an LLM", "gemaakt door een LLM"),
+    "origin_import": ("imported", "geïmporteerd"),
+    "origin_human": ("written by a person", "door iemand geschreven"),
+    "write_memory": ("Write an answer", "Schrijf een antwoord"),
+    "write_help": (
+        "It is in service at once, as checked by you, and goes before what the documents would answer.",
+        "Het is meteen in gebruik, als door jou nagekeken, en gaat vóór wat de documenten zouden antwoorden.",
+    ),
+    "all_documents": ("all documents", "alle documenten"),
+    "save": ("Save", "Bewaar"),
+    "import": ("Import", "Importeer"),
+    "import_help": (
+        "A CSV file with the columns question and answer, and perhaps id and collection; or JSON lines of the same. "
+        "First you see what would change.",
+        "Een CSV-bestand met de kolommen question en answer, en eventueel id en collection; of JSON-regels daarvan. "
+        "Eerst zie je wat er zou veranderen.",
+    ),
+    "choose_file": ("Choose a file", "Kies een bestand"),
+    "checking": ("Checking…", "Wordt nagegaan…"),
+    "import_would": (
+        "{total} lines: {added} new, {updated} changed, {unchanged} as they stand already.",
+        "{total} regels: {added} nieuw, {updated} gewijzigd, {unchanged} staan er al zo.",
+    ),
+    "import_done": (
+        "Imported: {added} new, {updated} changed, {unchanged} as they stood already.",
+        "Geïmporteerd: {added} nieuw, {updated} gewijzigd, {unchanged} stonden er al zo.",
+    ),
+    "import_broken": (
+        "The import broke off. Import the file again: what is in already stays as it is.",
+        "Het importeren brak af. Importeer het bestand opnieuw: wat er al staat, blijft zoals het is.",
+    ),
+    "conflicts": ("Look at these first", "Kijk hier eerst naar"),
+    "conflicts_more": ("And {n} more.", "En nog {n}."),
+    "number": ("Line", "Regel"),
+    "clash_answer": ("Takes the place of another answer", "Komt in de plaats van een ander antwoord"),
+    "clash_twice": ("Stands in the file twice; the last counts", "Staat twee keer in het bestand; de laatste telt"),
+    "clash_revived": (
+        "Was taken out of service, and would be back",
+        "Was buiten gebruik gesteld, en zou terugkomen",
+    ),
+    "stands": ("Stands there now", "Staat er nu"),
+    "would_be": ("In the file", "In het bestand"),
+    "export": ("Export", "Exporteer"),
+    "export_help": (
+        "What people wrote or imported and is in service, as a file that can be imported.",
+        "Wat mensen schreven of importeerden en in gebruik is, als een bestand dat te importeren is.",
+    ),
+    "json_lines": ("JSON lines", "JSON-regels"),
+    # One memory
+    "approve": ("Approve", "Keur goed"),
+    "reject": ("Reject", "Keur af"),
+    "edit": ("Edit", "Wijzig"),
+    "retire": ("Take out of service", "Stel buiten gebruik"),
+    "put_back": ("Put back into service", "Stel weer in gebruik"),
+    "sure_memory": (
+        "Delete this answer with its history? It cannot be brought back.",
+        "Dit antwoord met zijn geschiedenis verwijderen? Dat is niet terug te draaien.",
+    ),
+    "edit_help": (
+        "An answer that you change rests on you from then on, no longer on the documents.",
+        "Een antwoord dat je wijzigt, rust voortaan op jou en niet meer op de documenten.",
+    ),
+    "reject_why": ("What is wrong with it (may be left empty)", "Wat er mis mee is (mag leeg blijven)"),
+    "why_out": ("Why", "Waarom"),
+    "why_review": ("Why it waits for a look", "Waarom het op nakijken wacht"),
+    "provenance": ("Where it comes from", "Waar het vandaan komt"),
+    "made_on": ("Made", "Gemaakt"),
+    "made_by": ("By", "Door"),
+    "asked_by": ("First asked by", "Het eerst gevraagd door"),
+    "from_answer": ("Became of answer", "Ontstaan uit antwoord"),
+    "external_id": ("Id in the import", "Id in de import"),
+    "asked_of": ("Asked of", "Gevraagd aan"),
+    "changed_on": ("Last changed", "Laatst gewijzigd"),
+    "not_yet": ("nobody yet", "nog niemand"),
+    "dates": ("Dates", "Data"),
+    "dates_help": ("Days in UTC; empty for never.", "Dagen in UTC; leeg voor nooit."),
+    "expires_at": ("No longer used from", "Niet meer gebruiken vanaf"),
+    "review_at": ("Look at it again on", "Opnieuw nakijken op"),
+    "wordings": ("Also asked as", "Ook gevraagd als"),
+    "wordings_none": ("No other wordings.", "Geen andere bewoordingen."),
+    "differs": ("Not this question", "Niet deze vraag"),
+    "differs_help": (
+        "Questions that look like it and need another answer; they are never answered with this one.",
+        "Vragen die erop lijken en een ander antwoord nodig hebben; ze krijgen dit antwoord nooit.",
+    ),
+    "differs_none": ("None.", "Geen."),
+    "another_wording": ("Another way to ask it", "Een andere manier om het te vragen"),
+    "another_question": ("A question that is not this one", "Een vraag die niet deze is"),
+    "add": ("Add", "Voeg toe"),
+    "remove": ("Remove", "Haal weg"),
+    "history": ("History", "Geschiedenis"),
+    "service": ("Zuinig itself", "Zuinig zelf"),
+    "merge": ("Merge into another", "Voeg samen met een ander"),
+    "merge_help": (
+        "The other takes over this question and its wordings; this one goes out of service.",
+        "De andere neemt deze vraag en haar bewoordingen over; deze gaat buiten gebruik.",
+    ),
+    "merge_into": ("Merge into this one", "Voeg hiermee samen"),
+    "no_others": ("No other answer in service fits.", "Geen ander antwoord in gebruik past."),
+    "done_edit": ("Saved: in service, as checked by you.", "Bewaard: in gebruik, als door jou nagekeken."),
+    "done_approve": ("Approved: in service, as checked by you.", "Goedgekeurd: in gebruik, als door jou nagekeken."),
+    "done_rejected": (
+        "Rejected: out of service, and not learnt again.",
+        "Afgekeurd: buiten gebruik, en het wordt niet opnieuw geleerd.",
+    ),
+    "done_dropped": ("Dropped: it does not come back.", "Weggelegd: het komt niet terug."),
+    "done_retired": ("Taken out of service.", "Buiten gebruik gesteld."),
+    "done_live": ("Back in service.", "Weer in gebruik."),
+    "done_schedule": ("The dates are saved.", "De data zijn bewaard."),
+    "done_wording": ("Added: this finds the answer from now on.", "Toegevoegd: hiermee wordt het antwoord gevonden."),
+    "done_differs": ("Added: this is not answered so any more.", "Toegevoegd: dit wordt niet meer zo beantwoord."),
+    "done_unwording": ("Removed.", "Weggehaald."),
+    "did_made": ("Made", "Gemaakt"),
+    "did_edit": ("Edited", "Gewijzigd"),
+    "did_approve": ("Approved", "Goedgekeurd"),
+    "did_rejected": ("Rejected", "Afgekeurd"),
+    "did_retired": ("Taken out of service", "Buiten gebruik gesteld"),
+    "did_live": ("Put back into service", "Weer in gebruik gesteld"),
+    "did_stale": ("Out of date", "Verouderd"),
+    "did_held": ("Held back", "Opgehouden"),
+    "did_review": ("Put up for review", "Voorgelegd om na te kijken"),
+    "did_merge": ("Took over another", "Nam een ander over"),
+    "did_wording": ("Wording added", "Bewoording toegevoegd"),
+    "did_differs": ("Counter-example added", "Tegenvoorbeeld toegevoegd"),
+    "did_unwording": ("Wording removed", "Bewoording weggehaald"),
+    "did_schedule": ("Dates set", "Data gezet"),
+    "did_import": ("Imported anew", "Opnieuw geïmporteerd"),
+    # The review queue
+    "review_help": (
+        "What you approve is in service at once, as checked by you.",
+        "Wat je goedkeurt is meteen in gebruik, als door jou nagekeken.",
+    ),
+    "gather": ("Gather anew", "Verzamel opnieuw"),
+    "gathering": ("Gathering…", "Verzamelen…"),
+    "gathered": ("Gathered.", "Verzameld."),
+    "gathered_every": (
+        "Often asked questions and gaps are gathered every {n} minutes, out of the last 90 days.",
+        "Veelgestelde vragen en hiaten worden elke {n} minuten verzameld, uit de laatste 90 dagen.",
+    ),
+    "gathered_by_hand": (
+        "Often asked questions and gaps are gathered by the button, out of the last 90 days.",
+        "Veelgestelde vragen en hiaten worden met de knop verzameld, uit de laatste 90 dagen.",
+    ),
+    "to_look_at": ("Answers to look at", "Antwoorden om na te kijken"),
+    "to_look_at_none": (
+        "Nothing waits. An answer comes here when a reader calls it wrong, when a document it rests on changes after "
+        "a person had checked it, when two answers contradict each other, or on its review date.",
+        "Er wacht niets. Een antwoord komt hier als een lezer het fout noemt, als een document waarop het rust "
+        "verandert nadat iemand het had nagekeken, als twee antwoorden elkaar tegenspreken, of op zijn nakijkdatum.",
+    ),
+    "corrections": ("Corrections by readers", "Verbeteringen van lezers"),
+    "corrections_none": (
+        "No corrections. A reader can send one after calling an answer wrong.",
+        "Geen verbeteringen. Een lezer kan er een sturen na een antwoord fout te noemen.",
+    ),
+    "frequent": ("Asked often and answered well", "Vaak gevraagd en goed beantwoord"),
+    "frequent_none": (
+        "Nothing yet. A question comes here once it was asked three times and nobody called the answer wrong.",
+        "Nog niets. Een vraag komt hier als ze drie keer is gesteld en niemand het antwoord fout noemde.",
+    ),
+    "gaps": ("Not covered by the documents", "Niet beschreven in de documenten"),
+    "gaps_none": (
+        "Nothing is missing. A question comes here when the documents do not answer it.",
+        "Er ontbreekt niets. Een vraag komt hier als de documenten haar niet beantwoorden.",
+    ),
+    "was_answered": ("Was answered", "Werd geantwoord"),
+    "should_be": ("The reader says", "De lezer zegt"),
+    "asked_times": ("asked {n} times", "{n} keer gevraagd"),
+    "asked_once": ("asked once", "één keer gevraagd"),
+    "by_askers": ("by {n} people", "door {n} mensen"),
+    "by_one": ("by one person", "door één persoon"),
+    "last_asked": ("last on", "het laatst op"),
+    "edit_first": ("Edit first", "Wijzig eerst"),
+    "not_needed": ("Not needed", "Niet nodig"),
+    "write_here": ("Write the answer", "Schrijf het antwoord"),
+    "save_answer": ("Save the answer", "Bewaar het antwoord"),
+    "the_rest": (
+        "{n} of {total} are shown; the rest follows as you decide and reload.",
+        "{n} van {total} worden getoond; de rest volgt als je beslist en herlaadt.",
+    ),
     # Savings
     "by_day": ("By day (UTC)", "Per dag (UTC)"),
     "by_source": ("By source", "Per bron"),
@@ -184,9 +394,59 @@ _DUTCH_REASONS = {
 }
 
 
+# What the service notes of memories. It is kept in English, with names in it.
+_DUTCH_NOTES = [
+    (re.compile(rf"^{english}", re.MULTILINE), dutch)
+    for english, dutch in (
+        (r"A reader called the answer wrong\.", "Een lezer noemde het antwoord fout."),
+        (
+            r"Een lezer noemde het antwoord fout\. It was verified by (.+), and stays in service\.$",
+            r"Een lezer noemde het antwoord fout. \1 had het nagekeken; het blijft in gebruik.",
+        ),
+        (r"The document (\w+) was deleted\.$", r"Het document \1 is verwijderd."),
+        (
+            r"The document (\w+) says something new on this; the next answer takes it into account\.$",
+            r"Het document \1 zegt hier iets nieuws over; het volgende antwoord houdt er rekening mee.",
+        ),
+        (r"The document (\w+) says something new on this\.$", r"Het document \1 zegt hier iets nieuws over."),
+        (
+            r"The document (\w+) no longer says what this rests on\.$",
+            r"Het document \1 zegt niet meer waar dit op rust.",
+        ),
+        (r"Answered anew as (\w+)\.$", r"Opnieuw beantwoord als \1."),
+        (r"Found wrong by (.+)\.$", r"Fout bevonden door \1."),
+        (r"Merged into (\w+) by (.+)\.$", r"Samengevoegd met \1 door \2."),
+        (r"Taken out of service by (.+)\.$", r"Buiten gebruik gesteld door \1."),
+        (r"(.+) asked for a review by now\.$", r"\1 wilde dat dit nu wordt nagekeken."),
+        (
+            r"(mem_\d+(?: and mem_\d+)*) answer the same question differently\.$",
+            r"\1 beantwoorden dezelfde vraag verschillend.",
+        ),
+        (r"(mem_\d+) and (?=mem_)", r"\1 en "),
+        (r"The question was: ", "De vraag was: "),
+        (r"The answer was: ", "Het antwoord was: "),
+        (r"expires (?=\d{4}-)", "niet meer gebruiken vanaf "),
+        (r"(niet meer gebruiken vanaf \S+ )?review (?=\d{4}-)", r"\1nakijken op "),
+    )
+]
+
+
 def translate(language: str, key: str) -> str:
     """Raises KeyError for a word that nobody wrote."""
     return _WORDS[key][LANGUAGES.index(language)]
+
+
+def named(language: str, group: str, name: str) -> str:
+    """As `translate`, for what the service may know more of than the portal: that keeps its own name."""
+    return translate(language, f"{group}_{name}") if f"{group}_{name}" in _WORDS else name
+
+
+def tell(language: str, note: str | None) -> str:
+    """What the service noted, in that language; what nobody translated stays as it is."""
+    text = note or ""
+    for english, dutch in _DUTCH_NOTES if language == "nl" else ():
+        text = english.sub(dutch, text)
+    return text
 
 
 def reasons(language: str) -> dict[str, str]:

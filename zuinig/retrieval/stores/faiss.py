@@ -15,9 +15,17 @@ class FaissStore:
         self._index = index
 
     def add(self, ids: Ids, vectors: Vectors) -> None:
-        if len(self):
-            self.remove(ids.tolist())
+        # Removing walks through every id there is, so that it is done only where there is something to remove.
+        if known := [i for i in ids.tolist() if self._holds(i)]:
+            self.remove(known)
         self._index.add_with_ids(np.ascontiguousarray(vectors), np.ascontiguousarray(ids))
+
+    def _holds(self, i: int) -> bool:
+        try:
+            self._index.reconstruct(i)
+        except RuntimeError:
+            return False
+        return True
 
     def remove(self, ids: Sequence[int]) -> None:
         self._index.remove_ids(faiss.IDSelectorBatch(np.asarray(ids, np.int64)))

@@ -1,4 +1,6 @@
 // The answer streams in as text; when it is complete, the turn as the server renders it takes its place.
+import { events } from "./events.js";
+
 const turns = document.getElementById("turns");
 const form = document.getElementById("ask");
 const input = document.getElementById("question");
@@ -72,20 +74,4 @@ async function stream(question, answer) {
     answer.textContent = text += data.text;
   }
   throw new Error(words.broken);
-}
-
-async function* events(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  for (;;) {
-    const { value, done } = await reader.read();
-    if (done) return;
-    text += value;
-    for (let at = text.indexOf("\n\n"); at >= 0; at = text.indexOf("\n\n")) {
-      const [, name] = /^event: (.*)$/m.exec(text.slice(0, at)) ?? [];
-      const [, data] = /^data: (.*)$/m.exec(text.slice(0, at)) ?? [];
-      text = text.slice(at + 2);
-      if (name) yield [name, JSON.parse(data)];
-    }
-  }
 }

@@ -1,0 +1,101 @@
+"""What every page needs: its reader, the reader's language, and errors that a person can read."""
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+from fastapi.templating import Jinja2Templates
+from starlette.responses import Response
+
+from zuinig.app.api.deps import who
+from zuinig.app.portal import curation, turns
+from zuinig.app.portal.words import LANGUAGES, named, reasons, translate
+from zuinig.app.services import Services
+from zuinig.core.errors import Unauthenticated, ZuinigError
+from zuinig.core.types import Principal, Scope
+
+HERE = Path(__file__).parent
+LANGUAGE_COOKIE = "zuinig_language"
+
+templates = Jinja2Templates(HERE / "templates")
+
+
+class PageRoute(APIRoute):
+    """A person who opens a page gets a page, also where a program would get application/problem+json."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_with_pages(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ZuinigError as error:
+                if "hx-request" in request.headers:
+                    raise
+                if isinstance(error, Unauthenticated):
+                    return RedirectResponse("/portal/sign-in", status_code=303)
+                served: Services = request.app.state.services
+                principal = _principal(request, served)
+                return render(request, served, "problem.html", principal, problem=error.message, status=error.status)
+
+        return handle_with_pages
+
+
+def language_of(request: Request, served: Services) -> str:
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen in LANGUAGES:
+        return chosen
+    for part in request.headers.get("accept-language", "").lower().split(","):
+        if part.strip()[:2] in LANGUAGES:
+            return part.strip()[:2]
+    return served.settings.language
+
+
+def render(
+    request: Request,
+    served: Services,
+    template: str,
+    principal: Principal | None,
+    *,
+    problem: str = "",
+    status: int = 200,
+    **values: Any,
+) -> HTMLResponse:
+    language = language_of(request, served)
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return templates.TemplateResponse(
+        request,
+        template,
+        {
+            "t": lambda key: translate(language, key),
+            "named": lambda group, name: named(language, group, name),
+            "parts": turns.parts,
+            "reasons": reasons(language),
+            "language": language,
+            "here": here if principal else "/portal/",
+            "principal": principal,
+            "may": {scope.value: principal is not None and principal.may(scope) for scope in Scope},
+            "due": curation.due,
+            "state": curation.state,
+            "waiting": lambda: curation.waiting(served),
+            "currency": served.settings.currency,
+            "problem": problem,
+            **values,
+        },
+        status_code=status,
+    )
+
+
+def go(path: str) -> Response:
+    """To another page, after what htmx sent was done."""
+    return Response(status_code=204, headers={"hx-redirect": path})
+
+
+def _principal(request: Request, served: Services) -> Principal | None:
+    try:
+        return who(request, served)
+    except ZuinigError:
+        return None
