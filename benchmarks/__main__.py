@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("ingest", "memory", "miss", "retrieval", "same_question")
+NAMES = ("followups", "growth", "ingest", "lookup", "memory", "miss", "retrieval", "same_question")
 
 if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
     sys.exit(f"usage: scripts/bench {{{','.join(NAMES)}}} [options]")
