@@ -29,6 +29,7 @@ MODELS = Path(__file__).parent.parent / "models"
 _MAX_TOKENS = 96
 _BATCH = 8
 UNREAD = -8.0  # the logit of what the cross-encoder did not read, and the bound of those it did
+_MOST_READ = 4
 _UNREAD_AT_MOST = 0.5
 NEARNESS = 2  # the column of `context` that says how near the rest is
 _NEAREST = 3
@@ -169,11 +170,11 @@ class Verifier:
         )
         early = self._cheap.probability(found)
         probability = np.minimum(early, _UNREAD_AT_MOST)
-        worth = np.flatnonzero(early >= self._worth_reading)
+        group = np.array([n for n, _, _ in rows])
+        worth = np.flatnonzero(worth_reading(early, group, self._worth_reading))
         logits = np.full(len(rows), UNREAD)
         if len(worth):
             logits[worth] = self._read([(rows[i][1], rows[i][2].question) for i in worth])
-            group = np.array([n for n, _, _ in rows])
             beside = context(logits, found[:, 0], group, [w for _, _, w in rows])
             scores = self._full.probability(np.column_stack([logits, found, beside])[worth])
             probability[worth] = self._calibration.share(scores, beside[worth, NEARNESS])
@@ -188,6 +189,15 @@ class Verifier:
         if not np.isfinite(logits).all():
             raise VerifierFailed("the model gave no number")
         return logits
+
+
+def worth_reading(early: Floats, group: npt.NDArray[np.int64], least: float) -> npt.NDArray[np.bool_]:
+    """(n,) whether the cross-encoder reads it: of each group the likeliest few that are likely enough."""
+    order = np.lexsort((-early, group))
+    first = np.searchsorted(group[order], group[order])
+    worth = np.empty(len(early), bool)
+    worth[order] = np.arange(len(early)) - first < _MOST_READ
+    return worth & (early >= least)
 
 
 def context(logits: Floats, cosines: Floats, group: npt.NDArray[np.int64], wordings: Sequence[Wording]) -> Floats:
