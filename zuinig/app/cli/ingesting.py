@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -38,7 +39,9 @@ def ingest(
         failed = _once(built, paths, collection, prune)
         if not watch:
             raise typer.Exit(1 if failed else 0)
-        _follow(built, paths, collection, prune)
+        # The way to end it, also while a change is being taken in: what was not is found the next time.
+        with suppress(KeyboardInterrupt):
+            _follow(built, paths, collection, prune)
 
 
 def _once(built: Services, paths: Sequence[Path], collection: str, prune: bool) -> int:
