@@ -9,7 +9,6 @@ of many people together may lead, and never further than to twice the budget's o
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 import sqlalchemy as sa
@@ -18,6 +17,7 @@ from sqlalchemy.orm import Session
 from zuinig.core.db import Database
 from zuinig.core.tables import Answer, ApiKey, Feedback, LedgerEntry
 from zuinig.core.types import Scope, Source, Verdict
+from zuinig.memory.evaluate import wilson
 from zuinig.memory.verify import Verifier
 
 _PRIOR = 200  # answers that the shipped calibration counts for
@@ -44,17 +44,21 @@ class Calibration:
     def __init__(self, db: Database, verifier: Verifier, *, budget: float) -> None:
         self._db, self._verifier, self._budget = db, verifier, budget
         self._reviews: list[Review] = []
+        self._least: dict[str, float] = {}  # by scope, worked out of these reviews
         self._read_at = float("-inf")
 
     def least(self, scope: str) -> float:
         """For questions asked of that scope."""
         if time.monotonic() - self._read_at > _KEEPS_S:
             with self._db.read() as session:
-                self._reviews = reviews(session)
+                self._reviews, self._least = reviews(session), {}
             self._read_at = time.monotonic()
-        own = [r for r in self._reviews if r.scope == scope]
-        enough = sum(r.weight for r in own) >= _ENOUGH
-        return refine(self._verifier, self._budget, own if enough else self._reviews)
+        known, found = self._least, self._reviews
+        if scope not in known:
+            own = [r for r in found if r.scope == scope]
+            enough = sum(r.weight for r in own) >= _ENOUGH
+            known[scope] = refine(self._verifier, self._budget, own if enough else found)
+        return known[scope]
 
     def forget(self) -> None:
         """Somebody judged an answer: read the reviews again at the next lookup."""
@@ -87,12 +91,7 @@ def _steps(verifier: Verifier, budget: float) -> list[float]:
 
 def _proven(n: float, k: float, budget: float) -> bool:
     """Whether with 80 % confidence (Wilson) no more than the budget was wrong of at least _ENOUGH reviews."""
-    if n < _ENOUGH:
-        return False
-    share = k / n
-    middle = (share + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
-    half = _Z * sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n)) / (1 + _Z * _Z / n)
-    return middle + half <= budget
+    return n >= _ENOUGH and wilson(k, n, _Z).high <= budget
 
 
 def reviews(session: Session) -> list[Review]:

@@ -102,7 +102,7 @@ def _best(
     return found
 
 
-def wilson(count: int, total: int, z: float = 1.96) -> Interval:
+def wilson(count: float, total: float, z: float = 1.96) -> Interval:
     """Wilson's score interval; of nothing, everything is possible."""
     if total == 0:
         return Interval(0.0, 0.0, 1.0)
