@@ -27,6 +27,8 @@ class KeyInfo:
     name: str
     scopes: tuple[str, ...]
     collections: tuple[int, ...] | None
+    user: str | None
+    group: str | None
     created_at: datetime
     revoked_at: datetime | None
 
@@ -39,9 +41,17 @@ class Auth:
     # Keys
 
     def create_key(
-        self, name: str, scopes: Iterable[Scope], *, collections: Iterable[int] | None = None
+        self,
+        name: str,
+        scopes: Iterable[Scope],
+        *,
+        collections: Iterable[int] | None = None,
+        user: str | None = None,
+        group: str | None = None,
     ) -> tuple[KeyInfo, str]:
         """The key itself is shown once; only its hash is kept. collections: ids of those it may read; None for all.
+
+        user, group: on whose account the ledger and budgets put what it asks.
 
         Raises BadRequest for an admin key that may not read everything.
         """
@@ -51,7 +61,7 @@ class Auth:
         key = f"zk_{secrets.token_urlsafe(32)}"
         with self._db.write() as session:
             chosen = sorted(set(collections)) if collections is not None else None
-            row = ApiKey(name=name, key_hash=_hash(key), scopes=scopes, collections=chosen)
+            row = ApiKey(name=name, key_hash=_hash(key), scopes=scopes, collections=chosen, user=user, group=group)
             session.add(row)
             session.flush()
             return _info(row), key
@@ -151,12 +161,14 @@ def _principal(row: ApiKey | None) -> Principal:
     if row is None or row.revoked_at is not None:
         raise Unauthenticated("This API key is not valid; send `Authorization: Bearer` with one that is.")
     readable = frozenset(row.collections) if row.collections is not None else None
-    return Principal(row.id, row.name, frozenset(Scope(s) for s in row.scopes), readable)
+    return Principal(row.id, row.name, frozenset(Scope(s) for s in row.scopes), readable, row.user, row.group)
 
 
 def _info(row: ApiKey) -> KeyInfo:
     collections = tuple(row.collections) if row.collections is not None else None
-    return KeyInfo(row.id, row.name, tuple(row.scopes), collections, row.created_at, row.revoked_at)
+    return KeyInfo(
+        row.id, row.name, tuple(row.scopes), collections, row.user, row.group, row.created_at, row.revoked_at
+    )
 
 
 def _hash(secret: str) -> str:

@@ -3,6 +3,7 @@
 Collection 1─n Document 1─n DocumentVersion 1─n Passage
 Memory 1─n Evidence n─1 Document         Conversation 1─n Answer 1─1 LedgerEntry, 1─n Feedback
 Memory 1─n Wording, 1─n MemoryEvent      Suggestion: what a curator is asked to decide
+LedgerEntry 1─n LedgerDocument           Budget: what may be spent, and by whom
 ApiKey, SignIn                           IndexChange: what an index must do to catch up with the rows
 """
 
@@ -259,6 +260,8 @@ class LedgerEntry(Base):
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("led"))
     answer_id: Mapped[str] = mapped_column(sa.ForeignKey("answers.id", ondelete="CASCADE"), unique=True)
     key_id: Mapped[str]
+    user: Mapped[str | None]
+    group: Mapped[str | None]
     source: Mapped[str] = mapped_column(sa.String(16))
     scope: Mapped[str] = mapped_column(default="")
     model: Mapped[str | None]
@@ -268,7 +271,32 @@ class LedgerEntry(Base):
     cost_micros: Mapped[int]  # millionths of the configured currency: sums of integers stay exact
     saved_cost_micros: Mapped[int]
     timing_ms: Mapped[dict[str, Any]]
+    # Each call of a language model, in order.
+    steps: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
+
+
+class LedgerDocument(Base):
+    """A document that an answer in the ledger rests on. It outlives the document, as the entry does."""
+
+    __tablename__ = "ledger_documents"
+    ledger_id: Mapped[str] = mapped_column(sa.ForeignKey("ledger.id", ondelete="CASCADE"), primary_key=True)
+    document_id: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Budget(Base):
+    """What may be spent on language models in a day or a month (UTC) by the service, a group, a user or a key."""
+
+    __tablename__ = "budgets"
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("bud"))
+    subject: Mapped[str] = mapped_column(sa.String(8))  # service, group, user, key
+    name: Mapped[str] = mapped_column(default="")  # of the group or the user, the id of the key; empty: the service
+    period: Mapped[str] = mapped_column(sa.String(8))  # day, month
+    tokens: Mapped[int | None]
+    cost_micros: Mapped[int | None]
+    created_by: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    __table_args__ = (sa.UniqueConstraint("subject", "name", "period", name="uq_budgets_subject"),)
 
 
 class Feedback(Base):
@@ -290,6 +318,9 @@ class ApiKey(Base):
     scopes: Mapped[list[Any]]
     # The ids of the collections whose documents it may read; none for all there are and will be.
     collections: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    # Whose key it is, for budgets and the ledger.
+    user: Mapped[str | None]
+    group: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     revoked_at: Mapped[datetime | None]
 

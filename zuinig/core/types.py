@@ -96,13 +96,16 @@ class Scope(StrEnum):
 class Principal:
     """Who asks: the API key (or the session that was opened with it) and what it may do.
 
-    readable: the ids of the collections whose documents it may read; None for all.
+    readable: the ids of the collections whose documents it may read; None for all. user, group: whose key it is, where
+    that was said.
     """
 
     key_id: str
     name: str
     scopes: frozenset[Scope]
     readable: frozenset[int] | None = None
+    user: str | None = None
+    group: str | None = None
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or Scope.ADMIN in self.scopes

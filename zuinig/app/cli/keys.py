@@ -22,11 +22,15 @@ def create(
         list[str] | None,
         typer.Option(help="May read the documents of this collection only; may be given several times."),
     ] = None,
+    user: Annotated[str | None, typer.Option(help="On whose account the ledger and budgets put it.")] = None,
+    group: Annotated[str | None, typer.Option(help="The group that budgets count it with.")] = None,
 ) -> None:
     """Make a key. It is shown once."""
     with services() as built:
         collections = built.search.collection_ids(collection or None)
-        info, key = built.auth.create_key(name, scope or [Scope.READ, Scope.ASK], collections=collections)
+        info, key = built.auth.create_key(
+            name, scope or [Scope.READ, Scope.ASK], collections=collections, user=user, group=group
+        )
     out.print(f"{info.id} ({', '.join(info.scopes)})", highlight=False)
     out.print(key, markup=False, highlight=False, soft_wrap=True)
 
@@ -34,13 +38,14 @@ def create(
 @app.command("list")
 def list_keys() -> None:
     """All keys; never the keys themselves."""
-    table = Table("id", "name", "scopes", "reads", "made", "revoked", box=None, pad_edge=False)
+    table = Table("id", "name", "user", "group", "scopes", "reads", "made", "revoked", box=None, pad_edge=False)
     with services() as built:
         names = built.documents.collections()
         for k in built.auth.all_keys():
             revoked = f"{k.revoked_at:%Y-%m-%d}" if k.revoked_at else ""
             reads = "all" if k.collections is None else ", ".join(escape(names.get(i, "?")) for i in k.collections)
-            table.add_row(k.id, escape(k.name), ", ".join(k.scopes), reads, f"{k.created_at:%Y-%m-%d}", revoked)
+            who = escape(k.name), escape(k.user or ""), escape(k.group or "")
+            table.add_row(k.id, *who, ", ".join(k.scopes), reads, f"{k.created_at:%Y-%m-%d}", revoked)
     out.print(table)
 
 
