@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from running import ingest
 
-from zuinig.app.answer import Ask
+from zuinig.app.asked import Ask
 from zuinig.app.services import build
 from zuinig.core.settings import Settings
 from zuinig.core.types import Source
@@ -155,4 +155,4 @@ def test_prompt_and_reserved_output_fit_the_window(ask):
     answer()
     prompt = "".join(m["content"] for m in server.requests[0]["messages"])
     assert len(prompt) / 3 + 300 < 512 + 60
-    assert server.requests[0].get("max_completion_tokens", server.requests[0].get("max_tokens")) == 300
+    assert server.requests[0]["max_completion_tokens"] == 256

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from running import ingest
 
-from zuinig.app.answer import Ask
+from zuinig.app.asked import Ask
 from zuinig.core.errors import NotFound
 from zuinig.core.tables import Evidence, Memory
 from zuinig.core.types import MemoryStatus, Reach, Source

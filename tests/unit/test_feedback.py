@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from running import ingest
 
-from zuinig.app.answer import Ask
+from zuinig.app.asked import Ask
 from zuinig.core.errors import NotFound
 from zuinig.core.tables import Memory, MemoryEvent, Suggestion
 from zuinig.core.types import MemoryStatus, Scope, Source, SuggestionKind, Verdict

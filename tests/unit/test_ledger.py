@@ -2,7 +2,7 @@
 
 from running import ingest
 
-from zuinig.app.answer import Ask
+from zuinig.app.asked import Ask
 
 TEXT = "# Travel\n\nEmployees may book hotels up to 143 euros per night in Antwerp.\n"
 QUESTION = "What may a hotel in Antwerp cost per night?"

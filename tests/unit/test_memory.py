@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy as sa
 from running import ingest
 
-from zuinig.app.answer import Ask
+from zuinig.app.asked import Ask
 from zuinig.core.tables import LedgerEntry, Memory, Passage, now
 from zuinig.core.types import MemoryStatus, Reach, Source
 from zuinig.memory.importing import Pair

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from zuinig.app.answer import Answered, Ask
+from zuinig.app.asked import Answered, Ask
 from zuinig.app.services import build, parser
 from zuinig.core.settings import Settings
 from zuinig.core.types import Citation, MemoryStatus, Source

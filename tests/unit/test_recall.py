@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from fakes import judge_by
 from running import ingest
 
-from zuinig.app.answer import Ask
+from zuinig.app.asked import Ask
 from zuinig.core.errors import BadRequest, NotFound
 from zuinig.core.tables import Evidence, Memory
 from zuinig.core.types import MemoryStatus, Reach, Scope, Source

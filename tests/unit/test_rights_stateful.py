@@ -24,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from zuinig.app.answer import Answered, Ask
+from zuinig.app.asked import Answered, Ask
 from zuinig.app.services import build, parser
 from zuinig.core.errors import Conflict
 from zuinig.core.settings import Settings

@@ -1,37 +1,33 @@
 """One question climbs the ladder: recall, search, read, ask, remember, record."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from typing import Any, Literal
 
 import numpy as np
 import sqlalchemy as sa
 import structlog
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from langchain_core.messages.ai import UsageMetadata
 from sqlalchemy.orm import Session
 
 from zuinig.app import prompt, wording
-from zuinig.app.ledger import Ledger
-from zuinig.app.llm._call import stream_text
+from zuinig.app.asked import Answered, Ask, Delta, Recalled, ServedMemory, Step
+from zuinig.app.ledger import Call, Ledger
+from zuinig.app.rungs import Reply, Rungs, Wanted
 from zuinig.core.db import Database
 from zuinig.core.errors import LLMFailed, NotFound
-from zuinig.core.settings import Settings
 from zuinig.core.tables import Answer, Conversation, Memory, new_id
 from zuinig.core.tokens import Tokens
 from zuinig.core.types import Citation, Hit, Principal, Reach, Source, Usage
 from zuinig.memory import history
 from zuinig.memory.candidates import Remembered
 from zuinig.memory.conversation import MOST_TURNS, Turn, standalone
+from zuinig.memory.questions import normal_form
 from zuinig.memory.recall import Recall
 from zuinig.memory.remember import NewMemory, remember
 from zuinig.retrieval import sentences as sentence_scores
 from zuinig.retrieval.embed import Embedder, Vectors
-from zuinig.retrieval.pack import Packed, baseline, pack
+from zuinig.retrieval.pack import baseline
 from zuinig.retrieval.read import cite, read
 from zuinig.retrieval.search import Search
 from zuinig.retrieval.sentences import Sentence
@@ -41,59 +37,6 @@ log = structlog.get_logger()
 _PASSAGES_READ = 10
 # An LLM may make something of passages that the quoting reader is not sure of; below this nothing is near.
 _LLM_ANSWERS_FROM = 0.15
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    question: str
-    conversation_id: str | None = None
-    collections: Sequence[str] | None = None
-    memory: Literal["use", "skip", "only", "refresh"] = "use"  # refresh: answer anew, and remember that
-    llm: Literal["allow", "never"] = "allow"
-    # The turns before, oldest first, where the caller keeps the conversation itself.
-    history: Sequence[Turn] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Recalled:
-    """What memory said, before anything else is done. request: not asked, by the asker's wish; bypass: a follow-up."""
-
-    outcome: Literal["hit", "miss", "request", "bypass"]
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """A piece of the answer, as it comes."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServedMemory:
-    id: str
-    question: str
-    verified_by: str | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    answer_id: str
-    conversation_id: str
-    question: str
-    standalone_question: str
-    answer: str
-    source: Source
-    confidence: float
-    citations: Sequence[Citation]
-    memory: ServedMemory | None
-    usage: Usage
-    timing_ms: dict[str, float]
-    recalled: Recalled
-    remembered: bool
-
-
-Step = Recalled | Delta | Answered
 
 
 @dataclass(slots=True)
@@ -110,17 +53,17 @@ class _Climb:
     source: Source = Source.NONE
     confidence: float = 0.0
     citations: Sequence[Citation] = ()
-    recalled: Recalled = Recalled("miss")
+    recalled: Recalled = field(default_factory=lambda: Recalled("miss"))
     served: Remembered | None = None
     contradicting: Sequence[int] = ()
     vector: Vectors | None = None
     hits: Sequence[Hit] = ()
     ranked: Sequence[Sentence] = ()
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    calls: Sequence[Call] = ()
     model: str | None = None
     seen: int = 0  # the last change of the passages that the search could see
     remembers: bool = True
+    begun: float = field(default_factory=time.perf_counter)
     timing: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -141,11 +84,10 @@ class Answers:
         embedder: Embedder,
         tokens: Tokens,
         ledger: Ledger,
-        settings: Settings,
-        llm: BaseChatModel | None,
+        rungs: Rungs,
     ) -> None:
         self._db, self._search, self._recall, self._embedder = db, search, recall, embedder
-        self._tokens, self._ledger, self._settings, self._llm = tokens, ledger, settings, llm
+        self._tokens, self._ledger, self._rungs = tokens, ledger, rungs
 
     def ask(self, ask: Ask, principal: Principal) -> Answered:
         """Raises NotFound for a conversation or collection that is not there, LLMFailed."""
@@ -156,7 +98,6 @@ class Answers:
 
     def steps(self, ask: Ask, principal: Principal) -> Iterator[Step]:
         """What memory said, the answer as it comes, then the whole of it, last and once."""
-        begun = time.perf_counter()
         climb = self._begin(ask, principal)
         with climb.stage("memory"):
             self._recall_into(climb)
@@ -169,7 +110,7 @@ class Answers:
         if climb.source != Source.LLM:
             yield Delta(climb.answer)
         usage = self._usage(climb)
-        climb.timing["total"] = round((time.perf_counter() - begun) * 1000, 2)
+        climb.timing["total"] = round((time.perf_counter() - climb.begun) * 1000, 2)
         yield self._record(climb, usage)
 
     def covers(self, question: str, scope: str) -> bool:
@@ -218,20 +159,19 @@ class Answers:
 
     def _answer(self, climb: _Climb) -> Iterator[Delta]:
         reading = read(climb.standalone, climb.ranked, climb.hits)
-        if self._llm is not None and climb.ask.llm == "allow":
+        if self._rungs and climb.ask.llm == "allow":
             if reading.confidence < _LLM_ANSWERS_FROM:
                 climb.confidence = 1 - reading.confidence
                 return
-            try:
-                with climb.stage("llm"):
-                    yield from self._ask_llm(climb, self._llm)
+            with climb.stage("llm"):
+                failed = yield from self._ask_llm(climb, reading.confidence)
+            if failed is None:
                 return
-            except LLMFailed as error:
-                log.warning("llm.failed", reason=error.message)
-                if climb.answer or not reading.quotes:
-                    raise
-                # Better a quote than an error; but the LLM may do better next time, so it is not kept.
-                climb.remembers, climb.model = False, None
+            log.warning("llm.failed", reason=failed.message)
+            if climb.answer or not reading.quotes:
+                raise failed
+            # Better a quote than an error; but the LLM may do better next time, so it is not kept.
+            climb.remembers = False
         if not reading.quotes:
             climb.confidence = 1 - reading.confidence
             return
@@ -239,44 +179,29 @@ class Answers:
         climb.citations = [cite(s) for s in reading.quotes]
         climb.answer = wording.quotes(climb.ask.question, reading.quotes)
 
-    def _ask_llm(self, climb: _Climb, llm: BaseChatModel) -> Iterator[Delta]:
-        settings = self._settings
-        room = prompt.room_for_context(
-            self._tokens,
-            climb.standalone,
-            budget=settings.context_budget_tokens,
-            window=settings.llm_context_window_tokens,
-            output=settings.llm_max_output_tokens,
-        )
-        packed = pack(climb.ranked, self._tokens, room)
-        climb.model = settings.llm
-        text = ""
-        usage: UsageMetadata | None = None
-        for piece, usage in stream_text(llm, _messages(packed, climb.standalone), settings.llm_retries):  # noqa: B007
-            text += piece
-            # Held back while it may still turn out to be the mark for "not covered".
-            if not prompt.NOT_COVERED.startswith(
-                text.strip()[: len(prompt.NOT_COVERED)]
-            ) and not text.strip().startswith(prompt.NOT_COVERED):
-                yield Delta(text[len(climb.answer) :])
-                climb.answer = text
-        # What the provider says counts; a server that says nothing is counted for.
-        climb.prompt_tokens = usage["input_tokens"] if usage else self._prompt_tokens(packed, climb)
-        climb.completion_tokens = usage["output_tokens"] if usage else self._tokens.count(text)
-        if text.strip().startswith(prompt.NOT_COVERED) or not text.strip():
-            climb.source, climb.answer, climb.confidence = Source.NONE, "", 0.5
-            return
-        if not climb.answer:
-            yield Delta(text)
-        checked = prompt.check(text, packed)
-        climb.source, climb.answer, climb.citations = Source.LLM, checked.text, checked.citations
-        sound = len(checked.citations) / max(1, len(checked.citations) + checked.dropped)
-        climb.confidence = round(sound, 3)
+    def _ask_llm(self, climb: _Climb, confidence: float) -> Generator[Delta, None, LLMFailed | None]:
+        """Returns why there is no answer, where there is none."""
+        same = (normal_form(climb.standalone), climb.reach.scope, climb.seen, climb.ask.memory)
+        # What hangs on a conversation is nobody else's.
+        shared = None if climb.depends else same
+        pieces = self._rungs.ask(Wanted(climb.standalone, climb.ranked, confidence, shared, climb.begun))
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as end:
+                reply: Reply = end.value
+                break
+            if piece:
+                climb.answer += piece
+                yield Delta(piece)
+        climb.calls = reply.calls
+        if reply.error is not None:
+            return reply.error
+        climb.source = Source.LLM if reply.text else Source.NONE
+        climb.answer, climb.citations, climb.confidence = reply.text, reply.citations, reply.confidence
         # An answer that does not wholly stand on the documents is shown, but never handed to the next person.
-        climb.remembers = bool(checked.citations) and not checked.dropped and checked.grounded
-
-    def _prompt_tokens(self, packed: Packed, climb: _Climb) -> int:
-        return prompt.prompt_tokens(self._tokens, packed.context, climb.standalone)
+        climb.remembers, climb.model = reply.sound, reply.model
+        return None
 
     # The books
 
@@ -287,8 +212,7 @@ class Answers:
         else:
             prompt_of_baseline = self._baseline(climb)
         return self._ledger.usage(
-            prompt=climb.prompt_tokens,
-            completion=climb.completion_tokens,
+            calls=climb.calls,
             baseline_prompt=prompt_of_baseline,
             baseline_completion=answer_tokens,
             model=climb.model,
@@ -345,6 +269,7 @@ class Answers:
                 source=climb.source,
                 scope=scope,
                 usage=usage,
+                calls=climb.calls,
                 timing_ms=climb.timing,
             )
         served = climb.served
@@ -415,17 +340,3 @@ def _history(session: Session, conversation_id: str, principal: Principal) -> li
         .limit(MOST_TURNS)
     ).all()
     return [Turn(row.standalone_question, row.answer) for row in reversed(rows)]
-
-
-def _messages(packed: Packed, question: str) -> list[BaseMessage]:
-    return [SystemMessage(prompt.SYSTEM), HumanMessage(prompt.user_message(packed.context, question))]
-
-
-def _may_be_not_covered(text: str) -> bool:
-    begun = text.strip()[: len(prompt.NOT_COVERED)]
-    return prompt.NOT_COVERED.startswith(begun)
-
-
-def to_dict(answered: Answered) -> dict[str, Any]:
-    """As plain data, for clients on the command line."""
-    return {**asdict(answered), "source": str(answered.source)}

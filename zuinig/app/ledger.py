@@ -1,21 +1,48 @@
 """What each answer cost, and what plain RAG would have spent on the same question."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from zuinig.app.llm import Endpoint, Rung
 from zuinig.core.db import Database
-from zuinig.core.settings import Settings
 from zuinig.core.tables import ApiKey, Collection, LedgerEntry
 from zuinig.core.types import Source, Usage
 
 GroupBy = Literal["day", "source", "user", "collection"]
 _MICROS = 1_000_000
+
+Outcome = Literal[
+    "answered",
+    "not_covered",  # it says that the documents do not answer
+    "denied",  # it says so although the reader is sure that they do
+    "citations",  # none, or some that do not hold
+    "disagrees",  # says what stands neither in the question nor in the sources that it names
+    "cut_off",  # ended at the limit of output
+    "failed",  # no answer came
+    "hard",  # left out: the question went straight to the large model
+    "shared",  # an identical question that was being asked had this answer too, and paid for it
+]
+FAILED = frozenset({"denied", "citations", "disagrees", "cut_off"})
+CHECKED = frozenset({"answered", "not_covered", *FAILED})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a language model, or why there was none. signs: see `app/router.py`. cost: in millionths."""
+
+    rung: Rung
+    model: str
+    signs: str
+    outcome: Outcome
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_micros: int = 0
+    ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +63,31 @@ class SummaryRow:
 
 
 class Ledger:
-    def __init__(self, db: Database, settings: Settings) -> None:
-        self._db = db
-        self._price_prompt, self._price_completion = settings.llm_price_prompt, settings.llm_price_completion
+    def __init__(self, db: Database, priced: Endpoint | None) -> None:
+        """priced: the model that plain RAG would have asked each time: the large one where there are two."""
+        self._db, self._priced = db, priced
 
     def usage(
         self,
         *,
-        prompt: int,
-        completion: int,
+        calls: Sequence[Call],
         baseline_prompt: int,
         baseline_completion: int,
         model: str | None,
     ) -> Usage:
-        """All in tokens; the money follows from the prices in the settings."""
-        cost = self._cost(prompt, completion)
-        saved = self._cost(baseline_prompt, baseline_completion) - cost
-        return Usage(prompt, completion, baseline_prompt + baseline_completion, float(cost), float(saved), model)
-
-    def _cost(self, prompt: int, completion: int) -> Decimal:
-        return (prompt * self._price_prompt + completion * self._price_completion) / _MICROS
+        """What the calls cost in all, each by the prices of its model, beside what plain RAG would have. Baselines in
+        tokens. model: the one whose answer is served.
+        """
+        cost = sum(c.cost_micros for c in calls)
+        instead = self._priced.cost_micros(baseline_prompt, baseline_completion) if self._priced else 0
+        return Usage(
+            sum(c.prompt_tokens for c in calls),
+            sum(c.completion_tokens for c in calls),
+            baseline_prompt + baseline_completion,
+            cost / _MICROS,
+            (instead - cost) / _MICROS,
+            model,
+        )
 
     def write(
         self,
@@ -66,6 +98,7 @@ class Ledger:
         source: Source,
         scope: str,
         usage: Usage,
+        calls: Sequence[Call],
         timing_ms: dict[str, float],
     ) -> None:
         session.add(
@@ -81,6 +114,7 @@ class Ledger:
                 cost_micros=round(usage.cost * _MICROS),
                 saved_cost_micros=round(usage.saved_cost * _MICROS),
                 timing_ms=timing_ms,
+                steps=[asdict(c) for c in calls],
             )
         )
 

@@ -13,6 +13,9 @@ from zuinig.app.auth import Auth
 from zuinig.app.chores import Chore
 from zuinig.app.documents import Documents
 from zuinig.app.ledger import Ledger
+from zuinig.app.llm._call import Model
+from zuinig.app.router import Router
+from zuinig.app.rungs import Rungs
 from zuinig.core import plugins
 from zuinig.core.db import Database, migrate
 from zuinig.core.errors import ConfigurationError
@@ -94,7 +97,7 @@ class Services:
 
 
 def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
-    """llm: in place of the one that the settings name. Raises ConfigurationError."""
+    """llm: in place of the client of the model that ZUINIG_LLM names. Raises ConfigurationError."""
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
@@ -130,8 +133,10 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         overlap=settings.passage_overlap_tokens,
         foresee=freshness.foresee,
     )
-    ledger = Ledger(db, settings)
-    answers = Answers(db, search, recall, embedder, tokens, ledger, settings, llm or _llm(settings))
+    models = _models(settings, llm)
+    ledger = Ledger(db, models[-1].endpoint if models else None)
+    router = Router(db, *(m.endpoint for m in models)) if len(models) == 2 else None
+    answers = Answers(db, search, recall, embedder, tokens, ledger, Rungs(models, router, tokens, settings))
     every_s = settings.suggest_every_minutes * 60
     gather = Chore("suggestions", lambda: suggest.refresh(answers.covers), every_s=every_s)
     return Services(
@@ -174,12 +179,14 @@ def _model_folder(name: str) -> Path:
     return MODELS / name if Path(name).name == name else Path(name)
 
 
-def _llm(settings: Settings) -> BaseChatModel | None:
-    if not settings.llm:
-        return None
-    provider, _, model = settings.llm.partition(":")
-    if not model:
-        raise ConfigurationError("ZUINIG_LLM must name provider and model, such as openai:gpt-4o-mini or ollama:qwen3.")
-    adapter = plugins.load(llm_adapters, provider, setting="ZUINIG_LLM")
-    built: BaseChatModel = adapter.build(settings, model)
-    return built
+def _models(settings: Settings, llm: BaseChatModel | None) -> list[Model]:
+    """The small one first. llm: the client of it, which keeps to its own limits."""
+    found = []
+    for endpoint in llm_adapters.endpoints(settings):
+        if llm is not None and endpoint.rung == "small":
+            found.append(Model(endpoint, llm, lambda client, _: client))
+            continue
+        setting = "ZUINIG_LLM" if endpoint.rung == "small" else "ZUINIG_LLM_LARGE"
+        adapter = plugins.load(llm_adapters, endpoint.provider, setting=setting)
+        found.append(Model(endpoint, adapter.build(endpoint), adapter.limit))
+    return found

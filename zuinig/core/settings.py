@@ -100,13 +100,16 @@ class Settings(BaseSettings):
     # LLM
     llm: str | None = Field(
         None,
-        description="`openai:NAME` (or a compatible server, by ZUINIG_LLM_BASE_URL), `ollama:NAME`. Unset: quotes.",
+        description="`openai:NAME` (or a compatible server, by ZUINIG_LLM_BASE_URL), `anthropic:NAME`, `ollama:NAME`, "
+        "or `llamacpp:FILE`, a GGUF file (extra `llamacpp`). Unset: quotes.",
     )
     llm_base_url: str | None = Field(None, description="Base URL of the LLM server.")
     llm_api_key: SecretStr | None = Field(None, description="Key for the LLM server.")
     llm_timeout_s: float = Field(60, gt=0, description="Longest wait for the LLM's next piece of answer, in seconds.")
     llm_retries: int = Field(2, ge=0, description="How often a call is tried again after an error that may pass.")
-    llm_max_output_tokens: int = Field(400, ge=16, description="Longest answer asked of the LLM, in tokens.")
+    llm_max_output_tokens: int = Field(
+        400, ge=16, description="Longest answer asked of an LLM, in tokens; a question for a fact gets less."
+    )
     llm_context_window_tokens: int = Field(
         8192, ge=512, description="Window of the model; prompt and reserved output never exceed it."
     )
@@ -115,6 +118,24 @@ class Settings(BaseSettings):
     )
     llm_price_completion: Decimal = Field(
         Decimal(0), ge=0, description="Price of a million completion tokens, in ZUINIG_CURRENCY."
+    )
+    llm_large: str | None = Field(
+        None,
+        description="A larger LLM, named as ZUINIG_LLM, asked only where that one's answer fails the checks, or mostly "
+        "fails them for such questions.",
+    )
+    llm_large_base_url: str | None = Field(None, description="Base URL of the larger LLM's server.")
+    llm_large_api_key: SecretStr | None = Field(
+        None, description="Key for it. Unset: ZUINIG_LLM_API_KEY where provider and base URL are the same."
+    )
+    llm_large_context_window_tokens: int = Field(
+        8192, ge=512, description="Window of the larger model; prompt and reserved output never exceed it."
+    )
+    llm_large_price_prompt: Decimal = Field(
+        Decimal(0), ge=0, description="Price of a million of its prompt tokens, in ZUINIG_CURRENCY."
+    )
+    llm_large_price_completion: Decimal = Field(
+        Decimal(0), ge=0, description="Price of a million of its completion tokens, in ZUINIG_CURRENCY."
     )
     tokenizer: Literal["o200k_base", "cl100k_base"] = Field(
         "o200k_base", description="Encoding that counts tokens; both are shipped."

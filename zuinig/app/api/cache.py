@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Literal
 
-from zuinig.app.answer import Recalled, Step
+from zuinig.app.asked import Recalled, Step
 
 Memory = Literal["use", "skip", "only", "refresh"]
 

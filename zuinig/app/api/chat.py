@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from zuinig.app.answer import Ask, Delta, Recalled, Step
 from zuinig.app.api import cache, sse
 from zuinig.app.api.deps import Asker, Served
 from zuinig.app.api.schemas import AnswerOut, Name, Question, Text, answer_out
+from zuinig.app.asked import Ask, Delta, Recalled, Step
 from zuinig.app.metrics import Metrics
 from zuinig.core.types import Verdict
 from zuinig.memory.feedback import judge

@@ -15,6 +15,19 @@ from zuinig.core.tables import LedgerEntry
 router = APIRouter(prefix="/v1/ledger", tags=["ledger"])
 
 
+class StepOut(BaseModel):
+    """One call of a language model; outcome: what came of it, or why there was no call (`hard`, `shared`)."""
+
+    rung: str
+    model: str
+    signs: str
+    outcome: str
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float
+    ms: float
+
+
 class EntryOut(BaseModel):
     id: str
     answer_id: str
@@ -27,6 +40,7 @@ class EntryOut(BaseModel):
     cost: float
     saved_cost: float
     timing_ms: dict[str, float]
+    steps: list[StepOut]
     created_at: datetime
 
 
@@ -82,5 +96,6 @@ def _entry(e: LedgerEntry) -> EntryOut:
         cost=e.cost_micros / 1_000_000,
         saved_cost=e.saved_cost_micros / 1_000_000,
         timing_ms=e.timing_ms,
+        steps=[StepOut(**s, cost=s["cost_micros"] / 1_000_000) for s in e.steps],
         created_at=e.created_at,
     )

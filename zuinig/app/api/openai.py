@@ -9,10 +9,10 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from zuinig.app.answer import Answered, Ask, Delta, Step
 from zuinig.app.api import cache, sse
 from zuinig.app.api.deps import Asker, Reader, Served, Uploader
 from zuinig.app.api.schemas import MOST_QUESTION_CHARS, Limit, Name, answer_out
+from zuinig.app.asked import Answered, Ask, Delta, Step
 from zuinig.app.documents import DocumentView
 from zuinig.app.metrics import Metrics
 from zuinig.core.errors import BadRequest, NotFound

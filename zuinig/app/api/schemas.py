@@ -6,7 +6,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from zuinig.app.answer import Answered
+from zuinig.app.asked import Answered
 from zuinig.app.documents import DocumentView
 from zuinig.core.types import Citation, DocumentStatus, Source
 

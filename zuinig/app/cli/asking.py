@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from zuinig.app.answer import Ask
+from zuinig.app.asked import Ask
 from zuinig.app.cli._shared import out, services
 
 

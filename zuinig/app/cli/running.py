@@ -128,7 +128,8 @@ def _checks(built: Services, loaded: settings.Settings) -> list[tuple[str, str |
     checks.append(("documents", None, f"{failed} failed; the portal shows why" if failed else "none failed"))
     free = shutil.disk_usage(loaded.data_dir).free / 1e9
     checks.append(("disk", f"only {free:.1f} GB free" if free < 1 else None, f"{free:.0f} GB free"))
-    checks.append(("language model", None, loaded.llm or "none: answers are quotes"))
+    models = ", then ".join(filter(None, (loaded.llm, loaded.llm_large)))
+    checks.append(("language model", None, models or "none: answers are quotes"))
     checks.append(("version", None, zuinig.__version__))
     return checks
 

@@ -3,15 +3,19 @@
 from langchain_core.language_models import BaseChatModel
 from langchain_ollama import ChatOllama
 
-from zuinig.core.settings import Settings
+from zuinig.app.llm import Endpoint
 
 
-def build(settings: Settings, model: str) -> BaseChatModel:
+def build(endpoint: Endpoint) -> BaseChatModel:
     return ChatOllama(
-        model=model,
-        base_url=settings.llm_base_url,
+        model=endpoint.model,
+        base_url=endpoint.base_url,
         temperature=0,
-        num_predict=settings.llm_max_output_tokens,
-        num_ctx=settings.llm_context_window_tokens,
-        client_kwargs={"timeout": settings.llm_timeout_s},
+        num_predict=endpoint.max_output_tokens,
+        num_ctx=endpoint.window_tokens,
+        client_kwargs={"timeout": endpoint.timeout_s},
     )
+
+
+def limit(llm: BaseChatModel, tokens: int) -> BaseChatModel:
+    return llm.model_copy(update={"num_predict": tokens})
