@@ -26,7 +26,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 
-from benchmarks.lookups import Stages, Traffic, alternate, made_up, of_stream, watch_services, write
+from benchmarks.lookups import Stages, Traffic, alternate, made_up, of_stream, turned, watch_services, write
 from zuinig.app.services import Services, build
 from zuinig.core.settings import Settings
 from zuinig.memory.importing import Pair
@@ -120,7 +120,7 @@ class Growing:
         for at in range(self._count, size, _AT_ONCE):
             numbers = np.arange(at, min(at + _AT_ONCE, size))
             vectors, made = self._vectors[numbers % len(stored)], numbers >= len(stored)
-            vectors[made] = _turned(vectors[made], seed=at)
+            vectors[made] = turned(vectors[made], cosine=_COSINE, seed=at)
             yield [self._question(n) for n in numbers.tolist()], vectors
 
     def _question(self, n: int) -> str:
@@ -174,15 +174,6 @@ class Growing:
             self.services.recall.find(question)
             took.append((time.perf_counter() - begun) * 1000)
         return float(np.median(took))
-
-
-def _turned(vectors: Vectors, *, seed: int) -> Vectors:
-    """Unit rows at a cosine of `_COSINE` to those given, (n, d)."""
-    noise = np.random.default_rng(seed).standard_normal(vectors.shape, np.float32)
-    noise -= (noise * vectors).sum(1, keepdims=True) * vectors
-    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    turned: Vectors = _COSINE * vectors + np.float32((1 - _COSINE**2) ** 0.5) * noise
-    return turned
 
 
 if __name__ == "__main__":

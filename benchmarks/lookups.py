@@ -81,6 +81,15 @@ def write(db: Database, questions: Sequence[str], vectors: Vectors, *, embedder:
         changed(session, "memories", range(first, first + len(rows)), added=True)
 
 
+def turned(vectors: Vectors, *, cosine: float, seed: int) -> Vectors:
+    """Unit rows at that cosine to those given, (n, d), by seeded noise: stand-ins for questions never embedded."""
+    noise = np.random.default_rng(seed).standard_normal(vectors.shape, np.float32)
+    noise -= (noise * vectors).sum(1, keepdims=True) * vectors
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    result: Vectors = cosine * vectors + np.float32((1 - cosine**2) ** 0.5) * noise
+    return result
+
+
 class Stages:
     """Seconds spent in methods of live objects, by the stage they stand for, since `begin`."""
 

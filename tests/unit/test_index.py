@@ -6,6 +6,7 @@ import pytest
 from running import ingest
 
 from zuinig.app.services import build
+from zuinig.core.types import Codec
 
 TEXT = "# Doc {0}\n\nThe serial number of projector {0} is PX-{0}.\n"
 
@@ -73,7 +74,7 @@ def test_another_process_sees_what_this_one_changed(saved):
 
 
 def test_the_other_store_finds_the_same(saved):
-    other = build(saved.settings.model_copy(update={"vector_store": "exact"}))
+    other = build(saved.settings.model_copy(update={"vector_store": "exact", "vector_codec": Codec.FLOAT32}))
     assert found(other) == found(saved)
     other.close()
 

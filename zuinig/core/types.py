@@ -47,6 +47,14 @@ class DocumentStatus(StrEnum):
 ENDED = frozenset({DocumentStatus.READY, DocumentStatus.FAILED, DocumentStatus.CANCELLED, DocumentStatus.RETIRED})
 
 
+class Codec(StrEnum):
+    """How an index keeps a vector. The vector itself stands in SQL as float32 whatever it is."""
+
+    FLOAT32 = "float32"
+    SQ8 = "sq8"  # a byte for each dimension
+    RABITQ = "rabitq"  # a bit for each dimension, and two numbers
+
+
 class Source(StrEnum):
     """The rung of the ladder that answered."""
 
@@ -54,6 +62,14 @@ class Source(StrEnum):
     SPECIALIST = "specialist"
     LLM = "llm"
     NONE = "none"
+
+
+class Packing(StrEnum):
+    """How much of what was found an LLM gets to read."""
+
+    FULL = "full"  # whole passages
+    SENTENCES = "sentences"  # those among which the answer very likely is
+    TIGHT = "tight"  # those among which it likely is
 
 
 class MemoryStatus(StrEnum):

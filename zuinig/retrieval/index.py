@@ -3,6 +3,7 @@
 Whoever changes rows writes to `index_changes` in the same transaction; before each search the index reads the log up
 to the searcher's own snapshot. So several processes can write, a crash loses nothing, and a snapshot on disk only
 saves time at the start. Each snapshot is stamped; one that does not fit is set aside and made anew from the rows.
+An index that keeps less than the vectors is asked for more than is wanted, and the rows say which of it is nearest.
 """
 
 import hashlib
@@ -23,8 +24,9 @@ from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database
 from zuinig.core.errors import IndexDamaged
+from zuinig.core.files import flush
 from zuinig.core.tables import DocumentVersion, IndexChange, Memory, Passage, Wording
-from zuinig.core.types import MemoryStatus
+from zuinig.core.types import Codec, MemoryStatus
 from zuinig.retrieval.stores import Ids, Vectors, VectorStore
 
 Name = Literal["passages", "memories", "wordings"]
@@ -32,7 +34,10 @@ log = structlog.get_logger()
 
 _LAST = sa.select(sa.func.max(IndexChange.seq)).where(IndexChange.index == sa.bindparam("index"))
 _READ_AT_ONCE = 5_000
-_SQL_VARIABLES = 900
+# How many times what is wanted a codec is asked for, so that what is wanted is among it (docs/benchmarks.md).
+_WIDER = {Codec.FLOAT32: 1, Codec.SQ8: 2, Codec.RABITQ: 10}
+# Where thousands are wanted, only the last of them could be missed.
+_MOST_MORE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Stamp:
     dimension: int
     generation: int
     count: int
+    codec: str = Codec.FLOAT32  # of stamps from before there were others
 
 
 class _Outdated(Exception):
@@ -60,26 +66,52 @@ def changed(session: Session, index: Name, ids: Sequence[int], *, added: bool) -
 
 class VectorIndex:
     def __init__(
-        self, db: Database, name: Name, store: ModuleType, folder: Path, *, embedder: str, dimension: int
+        self,
+        db: Database,
+        name: Name,
+        store: ModuleType,
+        folder: Path,
+        *,
+        codec: Codec,
+        embedder: str,
+        dimension: int,
     ) -> None:
+        """codec: one of the store's `CODECS`."""
         self.name = name
         self._db, self._module, self._folder = db, store, folder
-        self._embedder, self._dimension = embedder, dimension
+        self._codec, self._embedder, self._dimension = codec, embedder, dimension
         self._lock = threading.Lock()
-        self._store: VectorStore = store.create(dimension)
+        self._store: VectorStore = store.create(dimension, codec)
+        self._these = self._of_ids()
         self._generation = 0
         self._saved = 0
         self._load()
 
     def search(self, session: Session, queries: Vectors, limit: int) -> tuple[Ids, Vectors, bool]:
-        """(m, k) ids and scores, best first, and whether they are of the session's own snapshot.
+        """(m, k) ids and cosines, best first, and whether they are of the session's own snapshot.
 
         They are not when another thread has brought the index further than this session can see: search again then.
+        k = min(limit, len(self)).
         """
         with self._lock:
             wanted = self._follow(session)
-            ids, scores = self._store.search(queries, limit)
-            return ids, scores, self._generation == wanted
+            ids, scores = self._store.search(queries, min(limit * _WIDER[self._codec], limit + _MOST_MORE))
+            of_snapshot = self._generation == wanted
+        if self._codec != Codec.FLOAT32 and ids.size:
+            ids, scores = self._rescore(session, queries, ids, scores, limit)
+        return ids, scores, of_snapshot
+
+    def _rescore(
+        self, session: Session, queries: Vectors, ids: Ids, scores: Vectors, limit: int
+    ) -> tuple[Ids, Vectors]:
+        """By the vectors in SQL. An id without a row, which the session may not show either, keeps its score."""
+        known, vectors = self._read(session, np.unique(ids).tolist())
+        if len(known):
+            at = np.searchsorted(known, ids).clip(max=len(known) - 1)
+            exact = np.take_along_axis(queries @ vectors.T, at, axis=1)
+            scores = np.where(known[at] == ids, exact, scores)
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :limit]
+        return np.take_along_axis(ids, best, axis=1), np.take_along_axis(scores, best, axis=1)
 
     def __len__(self) -> int:
         """As of the last search."""
@@ -117,25 +149,27 @@ class VectorIndex:
         return self._generation
 
     def _add(self, session: Session, ids: Sequence[int]) -> None:
-        tables: dict[Name, type[Passage | Memory | Wording]]
-        tables = {"passages": Passage, "memories": Memory, "wordings": Wording}
-        table = tables[self.name]
-        for i in range(0, len(ids), _SQL_VARIABLES):
-            self._put(session.execute(self._rows().where(table.id.in_(ids[i : i + _SQL_VARIABLES]))).all())
+        for i in range(0, len(ids), _READ_AT_ONCE):
+            found, vectors = self._read(session, ids[i : i + _READ_AT_ONCE])
+            if len(found):
+                self._store.add(found, vectors)
 
-    def _put(self, rows: Sequence[sa.Row[int, bytes]]) -> None:
-        if rows:
-            vectors = np.frombuffer(b"".join(r.vector for r in rows), np.float32).reshape(-1, self._dimension)
-            self._store.add(np.array([r.id for r in rows], np.int64), vectors)
+    def _read(self, session: Session, ids: Sequence[int]) -> tuple[Ids, Vectors]:
+        """Of those of the ids that belong in the index, ascending: (n,) and (n, d)."""
+        return self._arrays(session.execute(self._these, {"these": json.dumps(ids)}).all())
+
+    def _arrays(self, rows: Sequence[sa.Row[int, bytes]]) -> tuple[Ids, Vectors]:
+        vectors = np.frombuffer(b"".join(r.vector for r in rows), np.float32).reshape(-1, self._dimension)
+        return np.array([r.id for r in rows], np.int64), vectors
 
     def rebuild(self) -> None:
         """Make it anew from the rows, and save it."""
         with self._lock, self._db.read() as session:
-            self._store = self._module.create(self._dimension)
+            self._store = self._module.create(self._dimension, self._codec)
             self._generation = self._last(session)
             result = session.execute(self._rows().execution_options(yield_per=_READ_AT_ONCE))
             for rows in result.partitions():
-                self._put(rows)
+                self._store.add(*self._arrays(rows))
         self.save()
 
     def _rows(self) -> sa.Select[int, bytes]:
@@ -148,6 +182,14 @@ class VectorIndex:
         return sa.select(Memory.id, Memory.vector).where(
             Memory.status == MemoryStatus.LIVE, Memory.embedder == self._embedder
         )
+
+    def _of_ids(self) -> sa.Select[int, bytes]:
+        """`_rows` of the ids in `these`, a JSON array: one statement for any number of them."""
+        tables: dict[Name, type[Passage | Memory | Wording]]
+        tables = {"passages": Passage, "memories": Memory, "wordings": Wording}
+        id_ = tables[self.name].id
+        these = sa.func.json_each(sa.bindparam("these", type_=sa.String)).table_valued("value")
+        return self._rows().where(id_.in_(sa.select(these.c.value))).order_by(id_)
 
     def _last(self, session: Session) -> int:
         return session.scalar(_LAST, {"index": self.name}) or 0
@@ -174,14 +216,15 @@ class VectorIndex:
                 dimension=self._dimension,
                 generation=self._generation,
                 count=len(self._store),
+                codec=self._codec,
             )
             self._saved = self._generation
-        _flush(file)
+        flush(file)
         fresh = self._stamp_path.with_suffix(f".{os.getpid()}.new")
         fresh.write_text(json.dumps(asdict(stamp)))
-        _flush(fresh)
+        flush(fresh)
         fresh.replace(self._stamp_path)
-        _flush(self._folder)
+        flush(self._folder)
         for old in self._folder.glob(f"{self.name}-*.index"):
             if old != file:
                 old.unlink(missing_ok=True)
@@ -210,8 +253,8 @@ class VectorIndex:
             stamp = Stamp(**json.loads(self._stamp_path.read_text()))
         except (ValueError, TypeError) as error:
             raise IndexDamaged(f"the stamp cannot be read: {error}") from error
-        expected = (self._module.__name__, self._embedder, self._dimension)
-        if (stamp.store, stamp.embedder, stamp.dimension) != expected:
+        expected = (self._module.__name__, self._codec, self._embedder, self._dimension)
+        if (stamp.store, stamp.codec, stamp.embedder, stamp.dimension) != expected:
             raise _Outdated
         file = self._folder / Path(stamp.file).name
         if not file.is_file() or _sha256(file) != stamp.sha256:
@@ -232,11 +275,3 @@ class VectorIndex:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,6 +22,7 @@ from zlib import crc32
 
 import numpy as np
 
+from zuinig.core.types import Codec
 from zuinig.memory.questions import normal_form
 from zuinig.retrieval import embed
 from zuinig.retrieval.stores import faiss
@@ -72,7 +73,7 @@ def clusters(pairs: Sequence[dict[str, Any]]) -> dict[str, str]:
 def neighbours(embedder: embed.Embedder, questions: Sequence[str], k: int) -> Iterator[tuple[str, str, float, int]]:
     """(question, neighbour, cosine, rank 1..k)"""
     vectors = embedder.embed(questions)
-    index = faiss.create(vectors.shape[1])
+    index = faiss.create(vectors.shape[1], Codec.FLOAT32)
     index.add(np.arange(len(questions)), vectors)
     for start in range(0, len(questions), 4096):
         found, scores = index.search(vectors[start : start + 4096], k + 1)

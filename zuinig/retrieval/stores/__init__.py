@@ -1,8 +1,9 @@
 """PORT VectorStore: vectors under stable integer ids, searched by inner product.
 
-An adapter is a module named as the setting's value, with `create(dimension) -> VectorStore` and
-`read(path, dimension) -> VectorStore`. A store is a copy that `retrieval/index` fills from SQL, saves and guards; it
-needs no locks and no durability of its own.
+An adapter is a module named as the setting's value, with `CODECS` that it can keep vectors in,
+`create(dimension, codec) -> VectorStore` and `read(path, dimension) -> VectorStore`. A store is a copy that
+`retrieval/index` fills from SQL, saves and guards; it needs no locks and no durability of its own. No codec learns from
+the vectors: an index that grew from nothing is as good as one made anew.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,10 @@ class VectorStore(Protocol):
         ...
 
     def search(self, queries: Vectors, limit: int) -> tuple[Ids, Vectors]:
-        """(m, k) ids and scores, best first, k = min(limit, len(self)); exact ties in any order."""
+        """(m, k) ids and scores, best first, k = min(limit, len(self)); exact ties in any order.
+
+        Of any codec but float32 the scores are near the inner products, and so is the order.
+        """
         ...
 
     def write(self, path: Path) -> None: ...

@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from zuinig.core.errors import IndexDamaged
+from zuinig.core.types import Codec
 from zuinig.retrieval.stores import Ids, Vectors
+
+CODECS = (Codec.FLOAT32,)
 
 
 class ExactStore:
@@ -36,7 +39,8 @@ class ExactStore:
         return len(self._ids)
 
 
-def create(dimension: int) -> ExactStore:
+def create(dimension: int, codec: Codec) -> ExactStore:
+    assert codec in CODECS
     return ExactStore(dimension)
 
 
