@@ -1,15 +1,14 @@
 """Answers of a language model: a scripted server on a real socket, through the real client."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
+import sqlalchemy as sa
 from running import ingest
+from scripted import Scripted
 
 from zuinig.app.asked import Ask
 from zuinig.app.services import build
 from zuinig.core.settings import Settings
+from zuinig.core.tables import LedgerEntry
 from zuinig.core.types import Source
 
 HOTEL = (
@@ -18,45 +17,19 @@ HOTEL = (
 QUESTION = "What is the maximum hotel price per night in Antwerp?"
 
 
-class Scripted:
-    """Speaks OpenAI's streaming chat protocol. script: what each request gets; the last one for all that follow."""
+class Asking:
+    """answer(...) asks as an admin, unless it is told as whom."""
 
-    def __init__(self, *script):
-        self.script, self.requests = list(script), []
-        outer = self
+    def __init__(self, services):
+        self.services = services
+        self._admin = services.auth.of_key(services.auth.ensure_admin_key().read_text().strip())
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                outer.requests.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-                step = outer.script.pop(0) if len(outer.script) > 1 else outer.script[0]
-                if isinstance(step, int):
-                    self.send_response(step)
-                    self.end_headers()
-                    self.wfile.write(b'{"error": {"message": "scripted"}}')
-                    return
-                text, finish = step if isinstance(step, tuple) else (step, "stop")
-                self.send_response(200)
-                self.send_header("content-type", "text/event-stream")
-                self.end_headers()
-                for delta, reason in [({"content": w + " "}, None) for w in text.split()] + [({}, finish)]:
-                    self.chunk({"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})
-                self.chunk({"choices": [], "usage": {"prompt_tokens": 90, "completion_tokens": 9, "total_tokens": 99}})
-                self.wfile.write(b"data: [DONE]\n\n")
+    def __call__(self, question=QUESTION, *, principal=None, **more):
+        return self.services.answers.ask(Ask(question, **more), principal or self._admin)
 
-            def chunk(self, data):
-                whole = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", **data}
-                self.wfile.write(f"data: {json.dumps(whole)}\n\n".encode())
-
-            def log_message(self, *args):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+    def entries(self):
+        with self.services.db.read() as session:
+            return session.scalars(sa.select(LedgerEntry)).all()
 
 
 @pytest.fixture
@@ -72,13 +45,12 @@ def ask(tmp_path):
                 llm="openai:test",
                 llm_base_url=server.url,
                 llm_price_prompt=1000,
-                **settings,
+                **{"specialist_wrong_budget": 0, **settings},
             )
         )
         made.extend([server, services])
         ingest(services, "travel.md", HOTEL)
-        principal = services.auth.of_key(services.auth.ensure_admin_key().read_text().strip())
-        return server, lambda question=QUESTION, **more: services.answers.ask(Ask(question, **more), principal)
+        return server, Asking(services)
 
     yield start
     for each in made:
@@ -96,7 +68,7 @@ def test_the_answer_is_cited_priced_and_the_repeat_is_free(ask):
 
 
 def test_document_text_is_fenced_and_cannot_close_the_fence(ask):
-    server, answer = ask("143 [1].")
+    server, answer = ask("143 [1].", packing="full")
     answer()
     system, user = (m["content"] for m in server.requests[0]["messages"])
     assert "143" not in system
@@ -131,10 +103,11 @@ def test_an_error_that_may_pass_is_tried_again(ask):
     assert len(server.requests) == 3
 
 
-def test_without_the_model_the_answer_is_a_quote_that_is_not_kept(ask):
+def test_without_the_model_what_comes_closest_is_shown_and_not_kept(ask):
     server, answer = ask(401)
     for _ in range(2):
-        assert answer().source == Source.SPECIALIST
+        found = answer()
+        assert (found.source, "143" in found.answer) == (Source.NONE, True)
     assert len(server.requests) == 2  # not tried again within a question: a wrong key stays wrong
 
 
@@ -146,7 +119,15 @@ def test_a_stream_that_breaks_off_is_no_answer(ask):
 
 def test_llm_never_asks_no_model(ask):
     server, answer = ask("x")
-    assert answer(llm="never").source == Source.SPECIALIST
+    assert answer(llm="never").source == Source.NONE
+    assert server.requests == []
+
+
+def test_what_the_reader_is_sure_of_asks_no_model(ask):
+    server, answer = ask("x", specialist_wrong_budget=0.2)
+    found = answer()
+    assert (found.source, found.usage.cost) == (Source.SPECIALIST, 0)
+    assert "143 euros" in found.answer
     assert server.requests == []
 
 
@@ -155,4 +136,53 @@ def test_prompt_and_reserved_output_fit_the_window(ask):
     answer()
     prompt = "".join(m["content"] for m in server.requests[0]["messages"])
     assert len(prompt) / 3 + 300 < 512 + 60
-    assert server.requests[0]["max_completion_tokens"] == 256
+    assert server.requests[0]["max_tokens"] == 256
+
+
+# Budgets
+
+
+def test_a_used_up_budget_leaves_the_free_rungs_and_says_so(ask):
+    server, answer = ask("At most 143 euros per night [1].")
+    services = answer.services
+    services.budgets.put("service", "", "day", tokens=99, cost=None, by="test")
+    first = answer(memory="skip")
+    # It reached its limit, and an admin asked.
+    assert (first.source, first.notice.code) == (Source.LLM, "budget_warning")
+    second = answer(memory="skip")
+    assert (second.source, second.notice.code) == (Source.NONE, "budget_used")
+    assert "143" in second.answer
+    assert second.usage.prompt_tokens == 0
+    assert len(server.requests) == 1
+
+
+def test_what_is_shown_for_want_of_a_budget_is_not_remembered(ask):
+    server, answer = ask("At most 143 euros per night [1].")
+    budget = answer.services.budgets.put("service", "", "day", tokens=0, cost=None, by="test")
+    assert (answer().source, answer().source) == (Source.NONE, Source.NONE)
+    answer.services.budgets.remove(budget.id)
+    assert answer().source == Source.LLM
+    repeat = answer()
+    assert (repeat.source, repeat.notice) == (Source.MEMORY, None)
+    assert len(server.requests) == 1
+
+
+def test_a_budget_of_others_stops_nobody_else(ask):
+    server, answer = ask("At most 143 euros per night [1].")
+    auth, budgets = answer.services.auth, answer.services.budgets
+    for user in ("anna", "bram"):
+        budgets.put("user", user, "month", tokens=120 if user == "anna" else 0, cost=None, by="test")
+    keys = {user: auth.of_key(auth.create_key(user, ["ask"], user=user)[1]) for user in ("anna", "bram")}
+    told = {user: answer(memory="skip", principal=key) for user, key in keys.items()}
+    assert (told["anna"].source, told["anna"].notice.code) == (Source.LLM, "budget_warning")
+    assert (told["bram"].source, told["bram"].notice.code) == (Source.NONE, "budget_used")
+    assert answer(memory="skip").notice is None
+    assert len(server.requests) == 2
+    entries = {e.user: (e.notice, e.prompt_tokens) for e in answer.entries()}
+    assert entries == {"anna": ("budget_warning", 90), "bram": ("budget_used", 0), None: (None, 90)}
+
+
+def test_who_asks_for_no_language_model_is_told_nothing_of_budgets(ask):
+    _, answer = ask("At most 143 euros per night [1].")
+    answer.services.budgets.put("service", "", "day", tokens=0, cost=None, by="test")
+    assert answer(llm="never").notice is None

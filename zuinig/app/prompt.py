@@ -4,13 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zuinig.app.wording import is_dutch
 from zuinig.core.tokens import Tokens
 from zuinig.core.types import Citation
 from zuinig.retrieval.pack import Packed, Source
 from zuinig.retrieval.read import cite
 from zuinig.retrieval.sentences import Sentence
-from zuinig.retrieval.words import content_words, stem, words
+from zuinig.retrieval.words import content_words, is_dutch, stem, words
 
 NOT_COVERED = "NOT_COVERED"
 
@@ -23,6 +22,9 @@ SYSTEM = (
 )
 # Chat formats wrap each message in a few tokens of their own.
 _MESSAGE_OVERHEAD = 4
+
+_YES_NO = {"yes", "no", "ja", "nee"}
+_FEW_WORDS = 4  # with content: of fewer, a share says nothing
 
 _MARK = re.compile(r"\[(\d{1,3})\]")
 _NUMBER = re.compile(r"\d+")
@@ -48,7 +50,7 @@ def room_for_context(tokens: Tokens, question: str, *, budget: int, window: int,
 class Checked:
     """citations: those that hold; dropped: how many did not. grounded: every number stands in what was sent.
     agreement: the share, 0 to 1, of the answer's content that stands in the sources it names or in the question; 1
-    where their language is another than the answer's, so that it cannot be told.
+    where that cannot be told: of a very short answer, or of sources in another language.
 
     A number that stands in the question alone is the asker's: remembered, it would be told to others as a fact.
     """
@@ -86,9 +88,9 @@ def check(answer: str, packed: Packed, question: str) -> Checked:
 
 
 def _agreement(answer: str, sources: str, question: str) -> float:
-    said = {stem(w) for w in content_words(_MARK.sub("", answer))}
+    said = {stem(w) for w in content_words(_MARK.sub("", answer))} - _YES_NO
     # The answer is in the question's language.
-    if not said or is_dutch(question) != is_dutch(sources):
+    if len(said) < _FEW_WORDS or is_dutch(question) != is_dutch(sources):
         return 1.0
     return len(said & {stem(w) for w in words(f"{sources} {question}")}) / len(said)
 

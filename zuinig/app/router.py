@@ -20,7 +20,7 @@ from zuinig.app.llm import Endpoint
 from zuinig.core.db import Database
 from zuinig.core.tables import LedgerEntry
 from zuinig.memory.evaluate import wilson
-from zuinig.retrieval.read import ANSWERS_FROM
+from zuinig.retrieval.read import COVERED_FROM
 from zuinig.retrieval.sentences import Sentence
 
 # Log-odds that a small model's answer fails, by hand: one in eight of plain questions, two in three with every sign.
@@ -49,7 +49,7 @@ def signs(question: str, ranked: Sequence[Sentence], confidence: float) -> str:
     passages = {s.hit.passage_id for s in ranked if s.score >= _NEAR_BEST * ranked[0].score}
     found = {
         "explains": kind(question) == Kind.LONG,
-        "unsure": confidence < ANSWERS_FROM,
+        "unsure": confidence < COVERED_FROM,
         "spread": len(passages) >= _MANY_PASSAGES,
         "long": len(question.split()) > _LONG_WORDS,
     }

@@ -7,7 +7,6 @@ import time
 from collections.abc import Generator, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 
-import structlog
 from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.messages.ai import UsageMetadata
 
@@ -23,27 +22,25 @@ from zuinig.core.settings import Settings
 from zuinig.core.tokens import Tokens
 from zuinig.core.types import Citation
 from zuinig.retrieval.pack import Packed, pack
-from zuinig.retrieval.sentences import Sentence
-
-log = structlog.get_logger()
+from zuinig.retrieval.read import Reading
 
 # A reader that is right nine times in ten, against a small model that misses an answer which is there one time in ten,
 # and sees that there is none nine times in ten: from here on its denial is as likely wrong as right.
 _READER_SURE = 0.9
-# Half of what the answer says stands neither in the question nor in the sources it names.
+# Half of what the answer says stands neither in the question nor in the sources it names. On SQuAD (1,353 questions,
+# the answering sentence as the source) 4 % of the other sentences of its passage get by, and 1 % of those of others;
+# half is left to a model's own words.
 _LEAST_AGREEMENT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the language models are asked. ranked: the sentences of the documents, best first. confidence: the reader's,
-    that they cover the question. same: equal for questions that may share one answer; None for one that may not.
-    begun: when it was asked (`time.perf_counter`).
+    """What the language models are asked. reading: what the specialist made of the documents. same: equal for questions
+    that may share one answer; None for one that may not. begun: when it was asked (`time.perf_counter`).
     """
 
     question: str
-    ranked: Sequence[Sentence]
-    confidence: float
+    reading: Reading
     same: Hashable | None
     begun: float
 
@@ -104,7 +101,7 @@ class Rungs:
     def _climb(self, wanted: Wanted) -> Generator[str, None, Reply]:
         calls: list[Call] = []
         *smaller, last = self._models
-        shown = signs(wanted.question, wanted.ranked, wanted.confidence)
+        shown = signs(wanted.question, wanted.reading.sentences, wanted.reading.confidence)
         wanting: Reply | None = None
         for model in smaller:
             if self._router is not None and self._router.hard(wanted.question, shown):
@@ -154,7 +151,7 @@ class Rungs:
             window=about.window_tokens,
             output=limit,
         )
-        packed = pack(wanted.ranked, self._tokens, room)
+        packed = pack(wanted.reading, self._tokens, room, self._settings.packing)
         asked = prompt.user_message(packed.context, wanted.question)
         messages = [SystemMessage(prompt.SYSTEM), HumanMessage(asked)]
         said = _Said()
@@ -180,7 +177,8 @@ class Rungs:
     def _noted(self, model: Model, wanted: Wanted, said: _Said, packed: Packed, shown: str) -> Call:
         """What the provider says of tokens counts; for a server that says nothing they are counted here."""
         about = model.endpoint
-        if said.usage:
+        # A prompt of no tokens: the server told them where the client does not look (Anthropic's protocol).
+        if said.usage and said.usage["input_tokens"]:
             spent, made = said.usage["input_tokens"], said.usage["output_tokens"]
         elif said.error is not None and not said.text:
             spent, made = 0, 0
@@ -191,7 +189,7 @@ class Rungs:
             rung=about.rung,
             model=about.name,
             signs=shown,
-            outcome=_outcome(said, wanted.confidence),
+            outcome=_outcome(said, wanted.reading.confidence),
             prompt_tokens=spent,
             completion_tokens=made,
             cost_micros=about.cost_micros(spent, made),

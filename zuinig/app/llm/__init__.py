@@ -38,6 +38,11 @@ class Endpoint:
     def provider(self) -> str:
         return self.name.partition(":")[0]
 
+    @property
+    def key_setting(self) -> str:
+        """The variable that holds its key, for messages."""
+        return "ZUINIG_LLM_API_KEY" if self.rung == "small" else "ZUINIG_LLM_LARGE_API_KEY"
+
     def cost_micros(self, prompt: int, completion: int) -> int:
         """Of so many tokens, in millionths of the currency. Tokens that the provider had cached count in full."""
         return round(prompt * self.price_prompt + completion * self.price_completion)

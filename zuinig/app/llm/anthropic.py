@@ -1,0 +1,32 @@
+"""Anthropic, on its Messages API.
+
+No `cache_control`: a prefix is cached from 1,024 tokens on (more for some models), and the whole of what is sent here
+is shorter than that, so that a mark would never find anything. No temperature: the newer models refuse any but their
+own.
+"""
+
+from langchain_anthropic import ChatAnthropic
+from langchain_core.language_models import BaseChatModel
+
+from zuinig.app.llm import Endpoint
+from zuinig.core.errors import ConfigurationError
+
+
+def build(endpoint: Endpoint) -> BaseChatModel:
+    """Raises ConfigurationError without a key. Where neither key nor base URL is set, ANTHROPIC_API_KEY counts."""
+    key = endpoint.api_key.get_secret_value() if endpoint.api_key else "none" if endpoint.base_url else None
+    own = {"base_url": endpoint.base_url, "api_key": key}
+    built = ChatAnthropic(
+        model_name=endpoint.model,
+        max_tokens_to_sample=endpoint.max_output_tokens,
+        timeout=endpoint.timeout_s,
+        max_retries=0,
+        **{name: value for name, value in own.items() if value is not None},
+    )
+    if not built.anthropic_api_key.get_secret_value():
+        raise ConfigurationError(f"{endpoint.name} needs a key; set {endpoint.key_setting}.")
+    return built
+
+
+def limit(llm: BaseChatModel, tokens: int) -> BaseChatModel:
+    return llm.model_copy(update={"max_tokens": tokens})
