@@ -38,6 +38,9 @@ ROUTES = {
     ("POST", "/v1/context"): Needs(READ, json={"question": "Why?"}),
     ("GET", "/v1/ledger"): Needs(ADMIN),
     ("GET", "/v1/ledger/summary"): Needs(ADMIN),
+    ("GET", "/v1/budgets"): Needs(ADMIN),
+    ("PUT", "/v1/budgets"): Needs(ADMIN, json={"subject": "service", "period": "day", "tokens": 1}),
+    ("DELETE", "/v1/budgets/{budget_id}"): Needs(ADMIN),
     ("GET", "/v1/documents"): Needs(READ),
     ("POST", "/v1/documents"): Needs(UPLOAD, files="files"),
     ("GET", "/v1/documents/{document_id}"): Needs(READ),
@@ -93,6 +96,8 @@ def targets(running):
     pairs = [Pair("Which bulb?", "E27."), Pair("Which plug?", "F.")]
     running.services.importing.run(pairs, by="test")
     running.services.curate.add_wording(1, "What bulb?", differs=False, by="test")
+    body = {"subject": "user", "name": "anna", "period": "day", "tokens": 1}
+    budget = running.client.put("/v1/budgets", json=body).json()["id"]
     suggestion = running.client.get("/v1/suggestions").json()["data"][0]["id"]
     return {
         "{document_id}": document,
@@ -101,6 +106,7 @@ def targets(running):
         "{memory_id}": "mem_1",
         "{wording_id}": "wrd_1",
         "{suggestion_id}": suggestion,
+        "{budget_id}": budget,
         "{model}": "zuinig",
     }
 

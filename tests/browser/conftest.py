@@ -6,6 +6,10 @@ from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import sync_playwright
+from running import Running
+
+from zuinig.app.services import build
+from zuinig.core.settings import Settings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [
@@ -50,6 +54,20 @@ def open_page(chromium):
         assert wrong == []
 
     return opened
+
+
+@pytest.fixture
+def serve():
+    """serve(settings, llm=...) is a service of the test's own."""
+    started: list[Running] = []
+
+    def start(settings: Settings, **more) -> Running:
+        started.append(Running(build(settings, **more)))
+        return started[-1]
+
+    yield start
+    for service in started:
+        service.stop()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from zuinig.app import prompt, wording
 from zuinig.app.asked import Answered, Ask, Delta, Recalled, ServedMemory, Step
+from zuinig.app.budgets import Budgets, BudgetUse, Notice, used_up
 from zuinig.app.ledger import Call, Ledger
 from zuinig.app.rungs import Reply, Rungs, Wanted
 from zuinig.core.db import Database
@@ -25,18 +26,12 @@ from zuinig.memory.conversation import MOST_TURNS, Turn, standalone
 from zuinig.memory.questions import normal_form
 from zuinig.memory.recall import Recall
 from zuinig.memory.remember import NewMemory, remember
-from zuinig.retrieval import sentences as sentence_scores
 from zuinig.retrieval.embed import Embedder, Vectors
-from zuinig.retrieval.pack import baseline
-from zuinig.retrieval.read import cite, read
+from zuinig.retrieval.pack import BASELINE_PASSAGES, baseline
+from zuinig.retrieval.read import NOTHING, Reading, Specialist, cite
 from zuinig.retrieval.search import Search
-from zuinig.retrieval.sentences import Sentence
 
 log = structlog.get_logger()
-
-_PASSAGES_READ = 10
-# An LLM may make something of passages that the quoting reader is not sure of; below this nothing is near.
-_LLM_ANSWERS_FROM = 0.15
 
 
 @dataclass(slots=True)
@@ -58,12 +53,14 @@ class _Climb:
     contradicting: Sequence[int] = ()
     vector: Vectors | None = None
     hits: Sequence[Hit] = ()
-    ranked: Sequence[Sentence] = ()
+    reading: Reading = NOTHING
     calls: Sequence[Call] = ()
     model: str | None = None
     seen: int = 0  # the last change of the passages that the search could see
     remembers: bool = True
     begun: float = field(default_factory=time.perf_counter)
+    budgets: Sequence[BudgetUse] = ()
+    notice: Notice | None = None
     timing: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -81,13 +78,16 @@ class Answers:
         db: Database,
         search: Search,
         recall: Recall,
+        specialist: Specialist,
         embedder: Embedder,
         tokens: Tokens,
         ledger: Ledger,
+        budgets: Budgets,
         rungs: Rungs,
     ) -> None:
         self._db, self._search, self._recall, self._embedder = db, search, recall, embedder
-        self._tokens, self._ledger, self._rungs = tokens, ledger, rungs
+        self._specialist, self._tokens, self._ledger, self._rungs = specialist, tokens, ledger, rungs
+        self._budgets = budgets
 
     def ask(self, ask: Ask, principal: Principal) -> Answered:
         """Raises NotFound for a conversation or collection that is not there, LLMFailed."""
@@ -105,20 +105,24 @@ class Answers:
         if climb.served is None and ask.memory != "only":
             self._retrieve(climb)
             yield from self._answer(climb)
-        if climb.source == Source.NONE:
+        if climb.source == Source.NONE and not climb.answer:
             climb.answer = wording.not_covered(ask.question)
         if climb.source != Source.LLM:
             yield Delta(climb.answer)
         usage = self._usage(climb)
         climb.timing["total"] = round((time.perf_counter() - climb.begun) * 1000, 2)
-        yield self._record(climb, usage)
+        if not ask.recorded:
+            yield _answered(climb, usage, new_id("ans"), memory_id=None)
+            return
+        climb.notice = climb.notice or self._budgets.warn(climb.budgets, usage, principal)
+        answer_id, memory_id = self._record(climb, usage)
+        yield _answered(climb, usage, answer_id, memory_id=memory_id)
 
     def covers(self, question: str, scope: str) -> bool:
         """Whether the documents of the scope hold an answer by now. scope: see `Reach.scope`."""
         collections = None if scope == "" else [int(i) for i in scope.split(",") if i.isdigit()]
-        vector = self._embedder.embed([question])
-        hits = self._search.search(question, _PASSAGES_READ, collections=collections, vector=vector)
-        return bool(read(question, sentence_scores.score(question, vector, hits, self._embedder), hits).quotes)
+        hits = self._search.search(question, self._specialist.passages, collections=collections)
+        return self._specialist.read(question, hits).covered
 
     # The rungs
 
@@ -151,40 +155,48 @@ class Answers:
             climb.seen = self._search.seen()
             if climb.vector is None:
                 climb.vector = self._embedder.embed([climb.standalone])
-            climb.hits = self._search.search(
-                climb.standalone, _PASSAGES_READ, collections=climb.reach.collections, vector=climb.vector
-            )
+            climb.hits = self._passages(climb, climb.vector)
         with climb.stage("read"):
-            climb.ranked = sentence_scores.score(climb.standalone, climb.vector, climb.hits, self._embedder)
+            climb.reading = self._specialist.read(climb.standalone, climb.hits)
+
+    def _passages(self, climb: _Climb, vector: Vectors | None) -> list[Hit]:
+        limit = max(BASELINE_PASSAGES, self._specialist.passages)
+        return self._search.search(climb.standalone, limit, collections=climb.reach.collections, vector=vector)
 
     def _answer(self, climb: _Climb) -> Iterator[Delta]:
-        reading = read(climb.standalone, climb.ranked, climb.hits)
-        if self._rungs and climb.ask.llm == "allow":
-            if reading.confidence < _LLM_ANSWERS_FROM:
+        reading = climb.reading
+        if self._rungs and climb.ask.llm == "allow" and not reading.quotes and self._may_spend(climb):
+            if not reading.near:
                 climb.confidence = 1 - reading.confidence
                 return
             with climb.stage("llm"):
-                failed = yield from self._ask_llm(climb, reading.confidence)
+                failed = yield from self._ask_llm(climb, reading)
             if failed is None:
                 return
             log.warning("llm.failed", reason=failed.message)
-            if climb.answer or not reading.quotes:
+            if climb.answer or not reading.covered:
                 raise failed
-            # Better a quote than an error; but the LLM may do better next time, so it is not kept.
-            climb.remembers = False
-        if not reading.quotes:
-            climb.confidence = 1 - reading.confidence
+        if reading.quotes:
+            climb.source, climb.confidence = Source.SPECIALIST, reading.confidence
+            climb.citations = [cite(s) for s in reading.quotes]
+            climb.answer = wording.quotes(climb.ask.question, reading.quotes)
             return
-        climb.source, climb.confidence = Source.SPECIALIST, reading.confidence
-        climb.citations = [cite(s) for s in reading.quotes]
-        climb.answer = wording.quotes(climb.ask.question, reading.quotes)
+        climb.confidence = 1 - reading.confidence
+        if reading.covered:
+            climb.citations = [cite(s) for s in reading.closest]
+            climb.answer = wording.closest(climb.ask.question, reading.closest)
 
-    def _ask_llm(self, climb: _Climb, confidence: float) -> Generator[Delta, None, LLMFailed | None]:
+    def _may_spend(self, climb: _Climb) -> bool:
+        climb.budgets = self._budgets.of(climb.principal)
+        climb.notice = used_up(climb.budgets)
+        return climb.notice is None
+
+    def _ask_llm(self, climb: _Climb, reading: Reading) -> Generator[Delta, None, LLMFailed | None]:
         """Returns why there is no answer, where there is none."""
         same = (normal_form(climb.standalone), climb.reach.scope, climb.seen, climb.ask.memory)
         # What hangs on a conversation is nobody else's.
         shared = None if climb.depends else same
-        pieces = self._rungs.ask(Wanted(climb.standalone, climb.ranked, confidence, shared, climb.begun))
+        pieces = self._rungs.ask(Wanted(climb.standalone, reading, shared, climb.begun))
         while True:
             try:
                 piece = next(pieces)
@@ -223,9 +235,7 @@ class Answers:
         hits = climb.hits
         if climb.served is not None or climb.ask.memory == "only":
             with climb.stage("baseline"):
-                hits = self._search.search(
-                    climb.standalone, _PASSAGES_READ, collections=climb.reach.collections, vector=self._vector(climb)
-                )
+                hits = self._passages(climb, self._vector(climb))
         return prompt.prompt_tokens(self._tokens, baseline(hits), climb.standalone)
 
     def _vector(self, climb: _Climb) -> Vectors | None:
@@ -238,7 +248,8 @@ class Answers:
             )
         return np.frombuffer(kept, np.float32)[np.newaxis] if kept is not None else None
 
-    def _record(self, climb: _Climb, usage: Usage) -> Answered:
+    def _record(self, climb: _Climb, usage: Usage) -> tuple[str, int | None]:
+        """The ids of the answer, and of the memory that was served or that it became."""
         answer_id = new_id("ans")
         scope = climb.reach.scope
         with self._db.write() as session:
@@ -266,30 +277,17 @@ class Answers:
                 session,
                 answer_id=answer_id,
                 key_id=climb.principal.key_id,
+                user=climb.principal.user,
+                group=climb.principal.group,
                 source=climb.source,
                 scope=scope,
                 usage=usage,
-                calls=climb.calls,
                 timing_ms=climb.timing,
+                calls=climb.calls,
+                documents={c.document_id for c in climb.citations},
+                notice=climb.notice.code if climb.notice is not None else None,
             )
-        served = climb.served
-        return Answered(
-            answer_id=answer_id,
-            conversation_id=climb.conversation_id,
-            question=climb.ask.question,
-            standalone_question=climb.standalone,
-            answer=climb.answer,
-            source=climb.source,
-            confidence=round(climb.confidence, 4),
-            citations=climb.citations,
-            memory=ServedMemory(served.public_id, served.question, served.verified_by, served.created_at)
-            if served is not None
-            else None,
-            usage=usage,
-            timing_ms=climb.timing,
-            recalled=climb.recalled,
-            remembered=served is None and memory_id is not None,
-        )
+        return answer_id, memory_id
 
     def _remember(self, session: Session, climb: _Climb, usage: Usage, scope: str) -> int | None:
         """The memory that was served, or that the answer became."""
@@ -324,6 +322,28 @@ class Answers:
                 since=climb.seen,
             ),
         )
+
+
+def _answered(climb: _Climb, usage: Usage, answer_id: str, *, memory_id: int | None) -> Answered:
+    served = climb.served
+    return Answered(
+        answer_id=answer_id,
+        conversation_id=climb.conversation_id,
+        question=climb.ask.question,
+        standalone_question=climb.standalone,
+        answer=climb.answer,
+        source=climb.source,
+        confidence=round(climb.confidence, 4),
+        citations=climb.citations,
+        memory=ServedMemory(served.public_id, served.question, served.verified_by, served.created_at)
+        if served is not None
+        else None,
+        usage=usage,
+        timing_ms=climb.timing,
+        recalled=climb.recalled,
+        remembered=served is None and memory_id is not None,
+        notice=climb.notice,
+    )
 
 
 def _history(session: Session, conversation_id: str, principal: Principal) -> list[Turn]:

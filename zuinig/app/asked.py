@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from zuinig.app.budgets import Notice
 from zuinig.core.types import Citation, Source, Usage
 from zuinig.memory.conversation import Turn
 
@@ -18,6 +19,7 @@ class Ask:
     llm: Literal["allow", "never"] = "allow"
     # The turns before, oldest first, where the caller keeps the conversation itself.
     history: Sequence[Turn] = ()
+    recorded: bool = True  # else the question leaves no trace: not in the ledger, nor in memory, nor in a conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Answered:
     timing_ms: dict[str, float]
     recalled: Recalled
     remembered: bool
+    notice: Notice | None
 
 
 Step = Recalled | Delta | Answered

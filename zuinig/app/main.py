@@ -7,7 +7,19 @@ import anyio.to_thread
 from fastapi import FastAPI
 
 import zuinig
-from zuinig.app.api import chat, documents, errors, exchange, health, ledger, memories, openai, search, suggestions
+from zuinig.app.api import (
+    budgets,
+    chat,
+    documents,
+    errors,
+    exchange,
+    health,
+    ledger,
+    memories,
+    openai,
+    search,
+    suggestions,
+)
 from zuinig.app.api.middleware import Around
 from zuinig.app.metrics import Metrics
 from zuinig.app.portal import routes as portal
@@ -42,7 +54,7 @@ def create_app(services: Services) -> FastAPI:
     # Not app-wide: that limit would answer outside of Around, without a request id.
     for factory in (documents.router, exchange.router, openai.router):
         app.include_router(factory(settings), max_body_size=_SMALL_BODY)
-    for router in (chat.router, search.router, memories.router, suggestions.router, ledger.router, health.router):
-        app.include_router(router, max_body_size=_SMALL_BODY)
+    for module in (chat, search, memories, suggestions, ledger, budgets, health):
+        app.include_router(module.router, max_body_size=_SMALL_BODY)
     portal.install(app, settings)
     return app

@@ -22,6 +22,13 @@ class Metrics:
             "zuinig_tokens", "Tokens spent (prompt, completion) and saved.", ["kind"], registry=self.registry
         )
         self._documents = Gauge("zuinig_documents", "Document versions.", ["status"], registry=self.registry)
+        # By id: this is scraped with a key of scope read, which is not told of whom there are budgets.
+        self._budgets = Gauge(
+            "zuinig_budget_used_ratio",
+            "Share of a budget that is used in its present period; warnings from 0.8.",
+            ["budget", "subject", "period"],
+            registry=self.registry,
+        )
         self._vectors = Gauge("zuinig_index_vectors", "Vectors in an index.", ["index"], registry=self.registry)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -33,9 +40,15 @@ class Metrics:
         self._tokens.labels("completion").inc(usage.completion_tokens)
         self._tokens.labels("saved").inc(max(0, usage.saved_tokens))
 
-    def render(self, documents: dict[str, int], vectors: dict[str, int]) -> bytes:
+    def render(
+        self, documents: dict[str, int], vectors: dict[str, int], budgets: dict[tuple[str, str, str], float]
+    ) -> bytes:
+        """budgets: the share that is used, by id, subject and period."""
         for status, count in documents.items():
             self._documents.labels(status).set(count)
         for index, count in vectors.items():
             self._vectors.labels(index).set(count)
+        self._budgets.clear()  # one that was removed is not shown any more
+        for labels, share in budgets.items():
+            self._budgets.labels(*labels).set(share)
         return generate_latest(self.registry)

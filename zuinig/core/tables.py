@@ -257,6 +257,14 @@ class Answer(Base):
 
 class LedgerEntry(Base):
     __tablename__ = "ledger"
+    __table_args__ = (
+        # All that budgets sum over, and only of answers that spent something.
+        sa.Index(
+            "ix_ledger_spent",
+            *("created_at", "user", "group", "key_id", "prompt_tokens", "completion_tokens", "cost_micros"),
+            sqlite_where=sa.text("prompt_tokens > 0"),
+        ),
+    )
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("led"))
     answer_id: Mapped[str] = mapped_column(sa.ForeignKey("answers.id", ondelete="CASCADE"), unique=True)
     key_id: Mapped[str]
@@ -273,6 +281,7 @@ class LedgerEntry(Base):
     timing_ms: Mapped[dict[str, Any]]
     # Each call of a language model, in order.
     steps: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    notice: Mapped[str | None] = mapped_column(sa.String(16))  # what the asker was told of budgets
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
 
 

@@ -37,4 +37,5 @@ def metrics(served: Served, _: Reader, request: Request) -> Response:
     """Prometheus text; scrape it with a key of scope read."""
     found: Metrics = request.app.state.metrics
     vectors = {"passages": served.passages.count(), "memories": served.memories.count()}
-    return Response(found.render(served.documents.counts(), vectors), media_type="text/plain; version=0.0.4")
+    used: dict[tuple[str, str, str], float] = {(b.id, b.subject, b.period): b.share for b in served.budgets.all()}
+    return Response(found.render(served.documents.counts(), vectors, used), media_type="text/plain; version=0.0.4")

@@ -79,6 +79,14 @@ class UsageOut(BaseModel):
     model: str | None
 
 
+class NoticeOut(BaseModel):
+    """budget_used: answered without a language model, since a budget is used up. budget_warning: one nearly is."""
+
+    model_config = ConfigDict(from_attributes=True)
+    code: Literal["budget_used", "budget_warning"]
+    message: str
+
+
 class AnswerOut(BaseModel):
     answer_id: str
     conversation_id: str
@@ -91,6 +99,7 @@ class AnswerOut(BaseModel):
     memory: MemoryRef | None
     usage: UsageOut
     timing_ms: dict[str, float]
+    notice: NoticeOut | None
 
 
 def citation_out(c: Citation) -> CitationOut:
@@ -133,6 +142,7 @@ def answer_out(a: Answered) -> AnswerOut:
             model=u.model,
         ),
         timing_ms=a.timing_ms,
+        notice=NoticeOut.model_validate(a.notice) if a.notice is not None else None,
     )
 
 

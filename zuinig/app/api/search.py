@@ -1,5 +1,6 @@
 """Passages and packed context, for callers who bring their own language model."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -8,16 +9,19 @@ from pydantic import BaseModel, Field
 from zuinig.app import prompt
 from zuinig.app.api.deps import Reader, Served
 from zuinig.app.api.schemas import CitationOut, Name, Question, citation_out
-from zuinig.retrieval import sentences
-from zuinig.retrieval.pack import baseline, pack
-from zuinig.retrieval.read import ANSWERS_FROM, cite, read
+from zuinig.core.types import Hit, Packing
+from zuinig.retrieval.pack import BASELINE_PASSAGES, baseline, pack
+from zuinig.retrieval.read import cite
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
 
 class SearchIn(BaseModel):
+    """rerank: let the reader put the first passages into its own order."""
+
     query: Question
     limit: Annotated[int, Field(ge=1, le=100)] = 10
+    rerank: bool = True
     collections: Annotated[list[Name], Field(max_length=100)] | None = None
 
 
@@ -41,9 +45,12 @@ class SearchOut(BaseModel):
 
 @router.post("/search")
 def search(body: SearchIn, served: Served, reader: Reader) -> SearchOut:
-    """Passages, best first: by words and by meaning."""
+    """Passages, best first: by words, by meaning, and by what the reader finds in them."""
     collections = served.search.reach(body.collections, reader.readable).collections
-    hits = served.search.search(body.query, body.limit, collections=collections)
+    wanted = max(body.limit, served.specialist.passages) if body.rerank else body.limit
+    hits: Sequence[Hit] = served.search.search(body.query, wanted, collections=collections)
+    if body.rerank:
+        hits = served.specialist.read(body.query, hits).hits
     return SearchOut(
         data=[
             HitOut(
@@ -57,7 +64,7 @@ def search(body: SearchIn, served: Served, reader: Reader) -> SearchOut:
                 start=h.start,
                 end=h.end,
             )
-            for h in hits
+            for h in hits[: body.limit]
         ]
     )
 
@@ -65,6 +72,7 @@ def search(body: SearchIn, served: Served, reader: Reader) -> SearchOut:
 class ContextIn(BaseModel):
     question: Question
     budget_tokens: Annotated[int, Field(ge=20, le=100_000)] | None = None
+    packing: Packing | None = None
     collections: Annotated[list[Name], Field(max_length=100)] | None = None
 
 
@@ -83,16 +91,17 @@ class ContextOut(BaseModel):
 def context(body: ContextIn, served: Served, reader: Reader) -> ContextOut:
     """What Zuinig would put before a language model, under a token budget."""
     collections = served.search.reach(body.collections, reader.readable).collections
-    vector = served.embedder.embed([body.question])
-    hits = served.search.search(body.question, 10, collections=collections, vector=vector)
-    ranked = sentences.score(body.question, vector, hits, served.embedder)
-    packed = pack(ranked, served.tokens, body.budget_tokens or served.settings.context_budget_tokens)
-    confidence = read(body.question, ranked, hits).confidence
+    settings = served.settings
+    wanted = max(BASELINE_PASSAGES, served.specialist.passages)
+    hits = served.search.search(body.question, wanted, collections=collections)
+    reading = served.specialist.read(body.question, hits)
+    budget = body.budget_tokens or settings.context_budget_tokens
+    packed = pack(reading, served.tokens, budget, body.packing or settings.packing)
     return ContextOut(
         context=packed.context,
         tokens=packed.tokens,
         baseline_tokens=prompt.prompt_tokens(served.tokens, baseline(hits), body.question),
         citations=[citation_out(cite(s)) for source in packed.sources for s in source.sentences],
-        answerable=confidence >= ANSWERS_FROM,
-        confidence=round(confidence, 4),
+        answerable=reading.covered,
+        confidence=round(reading.confidence, 4),
     )

@@ -35,6 +35,8 @@ def ask(
     for number, c in enumerate(answered.citations, 1):
         page = f", page {c.page}" if c.page else ""
         out.print(f"[{number}] {c.title}{page} (version {c.version})", markup=False, highlight=False, soft_wrap=True)
+    if answered.notice is not None:
+        out.print(answered.notice.message, style="yellow", highlight=False, soft_wrap=True)
     u = answered.usage
     spent = u.prompt_tokens + u.completion_tokens
     out.print(

@@ -1,6 +1,5 @@
 """The portal: pages rendered here; what changes goes through the HTTP API, with the session's cookie."""
 
-from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -13,13 +12,12 @@ from starlette.staticfiles import StaticFiles
 
 from zuinig.app.api import chat
 from zuinig.app.api.deps import SESSION_COOKIE, Admin, Asker, Reader, Served, Uploader, check_same_origin
-from zuinig.app.portal import batch, imports, memories, review, turns
+from zuinig.app.portal import batch, imports, memories, review, savings, turns
 from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render
 from zuinig.app.portal.words import LANGUAGES, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated
 from zuinig.core.settings import Settings
-from zuinig.core.tables import now
 from zuinig.core.types import Verdict
 
 _WINDOW_CHARS = 20_000
@@ -44,6 +42,7 @@ router = APIRouter(prefix="/portal", include_in_schema=False, route_class=PageRo
 def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(router, max_body_size=_SMALL_BODY)
     app.include_router(imports.router(settings))
+    app.include_router(savings.router, max_body_size=_SMALL_BODY)
     for more in (memories.router, review.router):
         app.include_router(more, max_body_size=_ANSWER_BODY)
     app.mount("/portal/static", _Static(directory=HERE / "static"), name="static")
@@ -242,27 +241,6 @@ def document(
         quote=text[start:end],
         rest=text[end:last],
     )
-
-
-# Savings
-
-
-@router.get("/savings")
-def savings(
-    request: Request, served: Served, principal: Admin, days: Annotated[int, Query(ge=0, le=36_500)] = 30
-) -> Response:
-    """days: 0 means all time."""
-    since = now() - timedelta(days=days) if days else None
-    rows = {group: served.ledger.summary(group, since=since) for group in ("day", "source")}
-    answers = sum(r.answers for r in rows["source"])
-    by_llm = sum(r.answers for r in rows["source"] if r.group == "llm")
-    totals = {
-        "answers": answers,
-        "saved_tokens": sum(r.saved_tokens for r in rows["source"]),
-        "saved_cost": sum(r.saved_cost for r in rows["source"]),
-        "free": (answers - by_llm) / answers if answers else 0.0,
-    }
-    return render(request, served, "savings.html", principal, rows=rows, totals=totals, days=days)
 
 
 def _signed_in(served: Services, session: str) -> Response:

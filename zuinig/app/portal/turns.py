@@ -26,7 +26,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """memory_id, first_answered: of the memory that answered, where it still stands."""
+    """memory_id, first_answered: of the memory that answered, where it still stands. notice: see `budgets.Notice`."""
 
     id: str
     question: str
@@ -41,6 +41,7 @@ class Turn:
     saved_tokens: int
     cost: float
     saved_cost: float
+    notice: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ def _turn(answer: Answer, entry: LedgerEntry, first_answered: datetime | None, c
         saved_tokens=entry.baseline_tokens - tokens,
         cost=entry.cost_micros / 1_000_000,
         saved_cost=entry.saved_cost_micros / 1_000_000,
+        notice=entry.notice,
     )
 
 

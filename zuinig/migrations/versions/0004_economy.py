@@ -36,10 +36,19 @@ def upgrade() -> None:
             table.add_column(sa.Column("group", sa.String(), nullable=True))
     with op.batch_alter_table("ledger") as table:
         table.add_column(sa.Column("steps", sa.JSON(), nullable=False, server_default="[]"))
+        table.add_column(sa.Column("notice", sa.String(length=16), nullable=True))
+    op.create_index(
+        "ix_ledger_spent",
+        "ledger",
+        ["created_at", "user", "group", "key_id", "prompt_tokens", "completion_tokens", "cost_micros"],
+        sqlite_where=sa.text("prompt_tokens > 0"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_ledger_spent", "ledger")
     with op.batch_alter_table("ledger") as table:
+        table.drop_column("notice")
         table.drop_column("steps")
     for name in ("ledger", "api_keys"):
         with op.batch_alter_table(name) as table:
