@@ -38,17 +38,23 @@ class Embedder(Protocol):
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
-    """A model to run on one thread; whoever has more to do runs several batches beside each other."""
+    """A model to run on one thread; whoever has more to do runs several batches beside each other.
+
+    Raises ConfigurationError for a file that is none.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(
-        str(path),
-        options,
-        providers=["CPUExecutionProvider"],
-        # onnxruntime's fused kernel takes four times as long as the sum and the normalisation that it replaces.
-        disabled_optimizers=["SkipLayerNormFusion"],
-    )
+    try:
+        return onnxruntime.InferenceSession(
+            str(path),
+            options,
+            providers=["CPUExecutionProvider"],
+            # onnxruntime's fused kernel takes four times as long as the sum and the normalisation that it replaces.
+            disabled_optimizers=["SkipLayerNormFusion"],
+        )
+    except Exception as error:  # onnxruntime raises its own
+        raise ConfigurationError(f"The model {path} cannot be loaded: {error}") from error
 
 
 class OnnxEmbedder(Embeddings):
@@ -149,8 +155,8 @@ class SentenceTransformersEmbedder(Embeddings):
 
 
 def load(name: str, *, threads: int = 0, batch: int = 8) -> Embedder:
-    """The shipped model of that name, else a sentence-transformers model. Raises ConfigurationError."""
-    folder = MODELS / name
-    if Path(name).name == name and (folder / "model.onnx").is_file():
+    """The shipped model of that name, that in that folder, else sentence-transformers. Raises ConfigurationError."""
+    folder = MODELS / name  # the folder alone, where name is an absolute path
+    if (Path(name).name == name or Path(name).is_absolute()) and (folder / "model.onnx").is_file():
         return OnnxEmbedder(folder, threads=threads, batch=batch)
     return SentenceTransformersEmbedder(name)

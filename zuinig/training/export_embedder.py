@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from zuinig.training.quantise import quantise
+from zuinig.quantise.onnx import quantise
 
 
 def export(source: Path, target: Path, *, int8: bool = True) -> None:
