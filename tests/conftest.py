@@ -1,10 +1,13 @@
 """What tests share: a service that listens, services without workers, embedders, a passage made up."""
 
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from fakes import FakeEmbedder
+from llama import Build
 from running import Running
 
 from zuinig.app.services import Services, build
@@ -12,6 +15,36 @@ from zuinig.core.settings import Settings
 from zuinig.core.types import Hit
 from zuinig.retrieval import embed
 from zuinig.retrieval.embed import Embedder
+
+BUILD = pytest.StashKey[Build]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs llama.cpp comes last: it is compiled meanwhile."""
+    items.sort(key=lambda item: item.get_closest_marker("llama") is not None)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    session.config.stash[BUILD] = Build()
+    if not session.config.option.collectonly and any(i.get_closest_marker("llama") for i in session.items):
+        session.config.stash[BUILD].start()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if BUILD in session.config.stash:
+        session.config.stash[BUILD].stop()
+
+
+@pytest.fixture(scope="session")
+def llama_cpp(request: pytest.FixtureRequest) -> ModuleType:
+    """Wants the marker `llama`, and a timeout that a build fits in."""
+    request.config.stash[BUILD].wait()
+    importlib.invalidate_caches()
+    return importlib.import_module("llama_cpp")
+
+
+# Toy documents are answered out of, whatever the shipped reader is calibrated to.
+ANSWERS = {"specialist_wrong_budget": 0.2}
 
 
 @pytest.fixture
@@ -50,7 +83,7 @@ def make_hit() -> Callable[..., Hit]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    found = Running(build(Settings(data_dir=tmp_path_factory.mktemp("data"))))
+    found = Running(build(Settings(data_dir=tmp_path_factory.mktemp("data"), **ANSWERS)))
     yield found
     found.stop()
 
@@ -58,7 +91,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
     """Without workers: `ingest` does their work in the test's own thread."""
-    built = build(Settings(data_dir=tmp_path / "data", ingest_workers=0))
+    built = build(Settings(data_dir=tmp_path / "data", ingest_workers=0, **ANSWERS))
     yield built
     built.close()
 
@@ -67,6 +100,6 @@ def services(tmp_path: Path) -> Iterator[Services]:
 def quick(tmp_path: Path, fake_embedder: FakeEmbedder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Services]:
     """As `services`, with vectors that take no time and mean nothing."""
     monkeypatch.setattr(embed, "load", lambda *_, **__: fake_embedder)
-    built = build(Settings(data_dir=tmp_path / "data", ingest_workers=0))
+    built = build(Settings(data_dir=tmp_path / "data", ingest_workers=0, **ANSWERS))
     yield built
     built.close()

@@ -49,7 +49,7 @@ class Life(RuleBasedStateMachine):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(empty, folder)
         self.reading = reading
-        self.services = build(Settings(data_dir=folder, ingest_workers=0))
+        self.services = build(Settings(data_dir=folder, ingest_workers=0, specialist_wrong_budget=0.2))
         self.principal = self.services.auth.of_key(self.services.auth.ensure_admin_key().read_text().strip())
         self.documents: dict[str, dict[str, str]] = {}
         self.ids: dict[str, str] = {}

@@ -52,7 +52,9 @@ class Office(RuleBasedStateMachine):
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(empty, folder)
         self.reading = reading
-        self.services = build(Settings(data_dir=folder, ingest_workers=0, suggest_every_minutes=0))
+        self.services = build(
+            Settings(data_dir=folder, ingest_workers=0, specialist_wrong_budget=0.2, suggest_every_minutes=0)
+        )
         self.documents: dict[str, dict[str, str]] = {}
         self.ids: dict[str, str] = {}
         self.written: dict[tuple[str, str], str] = {}

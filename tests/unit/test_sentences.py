@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zuinig.retrieval.sentences import coverage, of_hit, score, split, term_weights
+from zuinig.retrieval.sentences import coverage, of_hit, split, term_weights
 
 
 def pieces(text: str) -> list[str]:
@@ -82,22 +82,3 @@ def test_a_word_found_only_around_the_sentence_counts_half() -> None:
     assert coverage(weights, "leave days") == pytest.approx(1)
     assert coverage(weights, "days", around="Leave") == pytest.approx(0.75)
     assert coverage(weights, "nothing") == 0
-
-
-def test_the_sentence_that_says_what_was_asked_comes_first(make_hit, embedder) -> None:
-    hits = [
-        make_hit("The canteen opens at noon. Employees have 25 days of leave a year.", passage_id=1),
-        make_hit("Bicycles stand in the cellar. Laptops are locked.", passage_id=2),
-    ]
-    question = "How many days of leave do employees have?"
-    ranked = score(question, embedder.embed([question]), hits, embedder)
-    assert ranked[0].text == "Employees have 25 days of leave a year."
-    assert [s.score for s in ranked] == sorted((s.score for s in ranked), reverse=True)
-
-
-def test_no_more_sentences_are_embedded_than_the_limit(make_hit, fake_embedder) -> None:
-    hits = [make_hit(" ".join(f"Sentence {n} of {p}." for n in range(20)), passage_id=p) for p in range(5)]
-    ranked = score("sentence", fake_embedder.embed(["sentence"]), hits, fake_embedder, limit=7)
-    assert len(ranked) == 7
-    assert len(fake_embedder.embedded) == 1 + 7
-    assert score("sentence", fake_embedder.embed(["sentence"]), [], fake_embedder) == []

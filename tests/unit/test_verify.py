@@ -9,10 +9,10 @@ import pytest
 from zuinig.app.services import build
 from zuinig.core.errors import ConfigurationError
 from zuinig.core.settings import Settings
+from zuinig.core.trees import Trees
 from zuinig.memory.evaluate import LabelledPair, evaluate, wilson
 from zuinig.memory.importing import Pair
-from zuinig.memory.trees import Trees
-from zuinig.memory.verify import MODELS, UNREAD, CrossEncoder, Verifier, VerifierFailed, Wording, context
+from zuinig.memory.verify import MODELS, UNREAD, PairReader, Verifier, VerifierFailed, Wording, context
 from zuinig.training.fit_verifier import grow
 
 STORED = "How do I reset my Windows password?"
@@ -108,13 +108,13 @@ def test_trees_that_do_not_fit_together_are_refused(broken):
 
 def test_a_verifier_that_takes_too_long_is_a_miss(tmp_path, monkeypatch):
     """The pairs of one question get so long, and what runs is ended."""
-    encoder = CrossEncoder(MODELS / "same-question-int8", timeout_s=0.001)
+    encoder = PairReader(MODELS / "same-question-int8", timeout_s=0.001)
     with pytest.raises(TimeoutError):
         encoder.logits([(f"{n} " * 40, "why " * 40) for n in range(64)])
     services = build(Settings(data_dir=tmp_path, ingest_workers=0))
     services.importing.run([Pair(STORED, "Ask the desk.")], by="test")
-    monkeypatch.setattr(services.verifier, "_encoder", encoder)
-    monkeypatch.setattr(encoder, "_timeout_s", 0.0)
+    late = services.verifier._model.encoder._model
+    monkeypatch.setattr(late, "run", lambda batches, limit_s: [None] * len(batches))
     assert services.recall.find(REPEAT).hit is None
     assert services.recall.find(STORED.upper()).hit is not None
     services.close()
@@ -142,7 +142,7 @@ def test_a_verifier_that_fails_serves_nothing_but_the_same_words(tmp_path, monke
             raise broken
         return np.repeat(broken, len(pairs))
 
-    monkeypatch.setattr(services.verifier._encoder, "logits", logits)
+    monkeypatch.setattr(services.verifier._model.encoder, "logits", logits)
     with pytest.raises(VerifierFailed):
         services.verifier.judge([REPEAT], [[Wording(STORED, 0.99)]])
     assert services.recall.find(REPEAT).hit is None

@@ -3,21 +3,7 @@
 from collections.abc import Sequence
 
 from zuinig.retrieval.sentences import Sentence
-from zuinig.retrieval.words import words
-
-_DUTCH = frozenset(
-    "de het een wat welke hoe waar wanneer wie waarom ik mijn je jij mag kan moet zijn wordt niet geen voor met naar "
-    "en of op aan bij hoeveel krijg heb is".split()
-)
-_ENGLISH = frozenset(
-    "the a an what which how where when who why i my you may can must are does do not for with to and or on at by "
-    "much many get have is".split()
-)
-
-
-def is_dutch(question: str) -> bool:
-    found = words(question)
-    return sum(w in _DUTCH for w in found) > sum(w in _ENGLISH for w in found)
+from zuinig.retrieval.words import is_dutch
 
 
 def not_covered(question: str) -> str:
@@ -28,6 +14,16 @@ def not_covered(question: str) -> str:
 
 def quotes(question: str, sentences: Sequence[Sentence]) -> str:
     """Labelled as what they are, each with the number of its citation."""
-    intro = "Uit de documenten:" if is_dutch(question) else "Quoted from the documents:"
+    return _listed("Uit de documenten:" if is_dutch(question) else "Quoted from the documents:", sentences)
+
+
+def closest(question: str, sentences: Sequence[Sentence]) -> str:
+    """What is shown beside saying that there may be no answer."""
+    if is_dutch(question):
+        return _listed("Misschien geven de documenten hier geen antwoord op. Het dichtst in de buurt komt:", sentences)
+    return _listed("The documents may not answer this. What comes closest:", sentences)
+
+
+def _listed(intro: str, sentences: Sequence[Sentence]) -> str:
     lines = [f"“{s.shown}” [{n}]" for n, s in enumerate(sentences, 1)]
     return f"{intro} {lines[0]}" if len(lines) == 1 else "\n".join([intro, *(f"- {line}" for line in lines)])

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from zuinig.core.errors import ConfigurationError
+from zuinig.core.types import Codec, Packing
 
 
 def _default_data_dir() -> Path:
@@ -70,13 +71,33 @@ class Settings(BaseSettings):
     # Retrieval
     embedder: str = Field(
         "all-MiniLM-L6-v2-int8",
-        description="Shipped embedder, or any sentence-transformers model by name or path (extra `torch`).",
+        description="Shipped embedder, the absolute path of a folder that `zuinig model quantise` made, or any "
+        "sentence-transformers model by name or path (extra `torch`).",
     )
     embed_threads: int = Field(
         0, ge=0, description="Batches embedded at a time, one thread each; 0 means one per core but no more than four."
     )
     embed_batch: int = Field(8, ge=1, description="Texts in a batch.")
     vector_store: str = Field("faiss", description="Vector index: `faiss`, or `exact` (NumPy, the reference).")
+    vector_codec: Codec = Field(
+        Codec.SQ8,
+        description="How the index keeps vectors: `float32`, `sq8` (a quarter of that), `rabitq` (a 27th). "
+        "The best are compared anew by the float32 vectors in the database. `exact` keeps `float32` only.",
+    )
+    reader: str = Field("reader-int8", description="Shipped model that reads passages for a question, or a folder.")
+    reader_passages: int = Field(
+        10, ge=1, le=50, description="Passages read for a question; half as many take half the time."
+    )
+    reader_timeout_ms: float = Field(
+        2000, gt=0, description="Longest time for reading, in ms; what is not read by then is no evidence."
+    )
+    specialist_wrong_budget: float = Field(
+        0.05, ge=0, le=0.5, description="Share of what the reader answers alone that may be wrong."
+    )
+    packing: Packing = Field(
+        Packing.SENTENCES,
+        description="What an LLM gets to read: `full` passages, the `sentences` that matter, or `tight`: fewer.",
+    )
     context_budget_tokens: int = Field(600, ge=50, description="Most tokens of document text sent to an LLM.")
 
     # Memory

@@ -6,24 +6,20 @@ the thresholds for a budget of wrong answers, stand in the model's config.json; 
 """
 
 import json
-import os
 from collections.abc import Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from onnxruntime import RunOptions
-from tokenizers import Tokenizer
 
 from zuinig.core.errors import ConfigurationError
+from zuinig.core.logistic import Weights
+from zuinig.core.trees import Trees
 from zuinig.memory.questions import normal_form
 from zuinig.memory.signs import signs
-from zuinig.memory.trees import Trees
-from zuinig.retrieval.embed import open_session
+from zuinig.retrieval.cross_encoder import CrossEncoder
 
 MODELS = Path(__file__).parent.parent / "models"
 _MAX_TOKENS = 96
@@ -42,64 +38,28 @@ class VerifierFailed(Exception):
     """No judgement: the caller takes the pairs for different questions."""
 
 
-class CrossEncoder:
-    """A folder of model.onnx and tokenizer.json, as `training/export_verifier` makes it.
-
-    timeout_s: longest wait for the pairs of one question, None for ever; more questions together get as much each.
-    """
+class PairReader:
+    """timeout_s: longest wait for the pairs of one question, None for ever; more questions get as much each."""
 
     def __init__(self, folder: Path, *, threads: int = 0, timeout_s: float | None = None) -> None:
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.enable_truncation(_MAX_TOKENS)
-        self._tokenizer.no_padding()
-        self._session = open_session(folder / "model.onnx")
+        self._model = CrossEncoder(folder, max_tokens=_MAX_TOKENS, threads=threads)
         self._timeout_s = timeout_s
-        self._threads = ThreadPoolExecutor(threads or min(os.cpu_count() or 1, 4), thread_name_prefix="verify")
 
     def logits(self, pairs: Sequence[tuple[str, str]]) -> Floats:
         """(n,), higher for pairs that ask the same; not calibrated. Raises TimeoutError."""
-        encoded = self._tokenizer.encode_batch(list(pairs))
+        encoded = self._model.encode(pairs)
         order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids))
         size = _BATCH if len(order) > 2 * _BATCH else max(1, (len(order) + 1) // 2)
         batches = [order[i : i + size] for i in range(0, len(order), size)]
-        options = RunOptions()
-        running = [self._threads.submit(self._run, [encoded[i] for i in batch], options) for batch in batches]
         limit = None if self._timeout_s is None else self._timeout_s * ceil(len(pairs) / _BATCH)
-        done, late = wait(running, limit, FIRST_EXCEPTION)
-        for future in late:
-            future.cancel()
-        options.terminate = bool(late)  # ends those that run
         out = np.empty(len(encoded))
-        for batch, future in zip(batches, running, strict=True):
-            if future in done:
-                out[batch] = future.result()
-        if late:
-            raise TimeoutError(f"the model took longer than {limit} s")
+        for batch, found in zip(
+            batches, self._model.run([[encoded[i] for i in batch] for batch in batches], limit), strict=True
+        ):
+            if found is None:
+                raise TimeoutError(f"the model took longer than {limit} s")
+            out[batch] = found[0]
         return out
-
-    def _run(self, rows: Sequence[Any], options: RunOptions) -> npt.NDArray[np.float32]:
-        shape = len(rows), max(len(r.ids) for r in rows)
-        arrays = {name: np.zeros(shape, np.int64) for name in ("input_ids", "attention_mask", "token_type_ids")}
-        for i, row in enumerate(rows):
-            length = len(row.ids)
-            arrays["input_ids"][i, :length] = row.ids
-            arrays["attention_mask"][i, :length] = 1
-            arrays["token_type_ids"][i, :length] = row.type_ids
-        logits: npt.NDArray[np.float32] = self._session.run(None, arrays, options)[0]
-        return logits
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Of a logistic regression."""
-
-    weights: tuple[float, ...]
-    bias: float
-
-    def probability(self, features: Floats) -> Floats:
-        """(n,) of (n, d)"""
-        probability: Floats = 1 / (1 + np.exp(-np.clip(features @ np.array(self.weights) + self.bias, -40, 40)))
-        return probability
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,27 +93,64 @@ class Wording:
     answer: str | None = None
 
 
-class Verifier:
-    def __init__(self, folder: Path, *, threads: int = 0, timeout_s: float | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What stands in a verifier's folder."""
+
+    folder: Path
+    id: str
+    cheap: Weights
+    full: Trees
+    worth_reading: float
+    strictest: float
+    calibration: Calibration
+    encoder: PairReader
+
+    @classmethod
+    def load(cls, folder: Path, threads: int, timeout_s: float | None) -> "_Model":
         try:
             config = json.loads((folder / "config.json").read_text())
-            self.id: str = config["id"]
-            self._cheap = Weights(tuple(config["cheap"]["weights"]), config["cheap"]["bias"])
-            self._full = Trees.read(config["full"])
-            self._worth_reading: float = config["worth_reading"]
-            self._strictest: float = config["strictest"]
             scales = tuple(tuple((float(s), float(p)) for s, p in scale) for scale in config["scales"])
-            self._calibration = Calibration(tuple(config["edges"]), scales)
-            self._encoder = CrossEncoder(folder, threads=threads, timeout_s=timeout_s)
+            return cls(
+                folder,
+                config["id"],
+                Weights(tuple(config["cheap"]["weights"]), config["cheap"]["bias"]),
+                Trees.read(config["full"]),
+                config["worth_reading"],
+                config["strictest"],
+                Calibration(tuple(config["edges"]), scales),
+                PairReader(folder, threads=threads, timeout_s=timeout_s),
+            )
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise ConfigurationError(f"The verifier in {folder} cannot be used: {error}") from error
+
+
+class Verifier:
+    def __init__(self, folder: Path, *, threads: int = 0, timeout_s: float | None = None) -> None:
+        self._threads, self._timeout_s = threads, timeout_s
+        self.take(folder)
+
+    @property
+    def folder(self) -> Path:
+        return self._model.folder
+
+    @property
+    def id(self) -> str:
+        return self._model.id
+
+    def take(self, folder: Path) -> None:
+        """Judge by this model from now on; questions that are being judged keep the one that they began with.
+
+        Raises ConfigurationError, and then keeps the one it has.
+        """
+        self._model = _Model.load(folder, self._threads, self._timeout_s)
 
     def threshold(self, budget: float) -> float:
         """The least probability at which no more than that share of what is served is wrong.
 
         Below the strictest budget that was calibrated nothing but the normal form serves.
         """
-        return 1 - budget if budget >= self._strictest else float("inf")
+        return 1 - budget if budget >= self._model.strictest else float("inf")
 
     def judge(self, asked: Sequence[str], near: Sequence[Sequence[Wording]]) -> list[list[float]]:
         """For each question and each wording near it the probability that they ask the same.
@@ -162,33 +159,35 @@ class Verifier:
         A probability says how much of what is served from there on is right. Those that the first stage leaves out get
         none above a half. Raises VerifierFailed.
         """
+        model = self._model
         rows = [(n, q, w) for n, (q, wordings) in enumerate(zip(asked, near, strict=True)) for w in wordings]
         if not rows:
             return [[] for _ in asked]
         found = np.column_stack(
             [np.array([w.cosine for _, _, w in rows]), np.array([signs(q, w.question) for _, q, w in rows])]
         )
-        early = self._cheap.probability(found)
+        early = model.cheap.probability(found)
         probability = np.minimum(early, _UNREAD_AT_MOST)
         group = np.array([n for n, _, _ in rows])
-        worth = np.flatnonzero(worth_reading(early, group, self._worth_reading))
+        worth = np.flatnonzero(worth_reading(early, group, model.worth_reading))
         logits = np.full(len(rows), UNREAD)
         if len(worth):
-            logits[worth] = self._read([(rows[i][1], rows[i][2].question) for i in worth])
+            logits[worth] = _read(model.encoder, [(rows[i][1], rows[i][2].question) for i in worth])
             beside = context(logits, found[:, 0], group, [w for _, _, w in rows])
-            scores = self._full.probability(np.column_stack([logits, found, beside])[worth])
-            probability[worth] = self._calibration.share(scores, beside[worth, NEARNESS])
+            scores = model.full.probability(np.column_stack([logits, found, beside])[worth])
+            probability[worth] = model.calibration.share(scores, beside[worth, NEARNESS])
         flat = iter(probability.tolist())
         return [[next(flat) for _ in wordings] for wordings in near]
 
-    def _read(self, pairs: Sequence[tuple[str, str]]) -> Floats:
-        try:
-            logits = self._encoder.logits(pairs)
-        except Exception as error:  # onnxruntime raises its own; whatever it is, it is no hit
-            raise VerifierFailed(str(error)) from error
-        if not np.isfinite(logits).all():
-            raise VerifierFailed("the model gave no number")
-        return logits
+
+def _read(encoder: PairReader, pairs: Sequence[tuple[str, str]]) -> Floats:
+    try:
+        logits = encoder.logits(pairs)
+    except Exception as error:  # onnxruntime raises its own; whatever it is, it is no hit
+        raise VerifierFailed(str(error)) from error
+    if not np.isfinite(logits).all():
+        raise VerifierFailed("the model gave no number")
+    return logits
 
 
 def worth_reading(early: Floats, group: npt.NDArray[np.int64], least: float) -> npt.NDArray[np.bool_]:

@@ -1,49 +1,182 @@
-"""The reader without a language model: quotes the sentences that answer, or says that nothing fits."""
+"""Reading without a language model: ranks passages and sentences, and quotes the answer where it is sure of one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
+from zuinig.core.errors import ConfigurationError
+from zuinig.core.logistic import Weights
+from zuinig.core.trees import Trees
 from zuinig.core.types import Citation, Hit
-from zuinig.retrieval.sentences import Sentence, coverage, term_weights
+from zuinig.retrieval import evidence, sentences
+from zuinig.retrieval.reader import Reader
+from zuinig.retrieval.sentences import Sentence
 
-# Logistic regression over (best sentence's cosine, its coverage, best passage's cosine, best passage's coverage),
-# fitted by training/fit_answerable.py on questions whose passage is in the collection against questions of other
-# fields asked of the same collection. Held-out figures: docs/benchmarks.md.
-_WEIGHTS = (6.44, 0.78, 23.48, 3.76)
-_BIAS = -14.73
-ANSWERS_FROM = 0.5
+Floats = npt.NDArray[np.float64]
+
+# From this confidence on the documents are taken to cover the question; below the other nothing is even near, and an
+# LLM need not be asked.
+COVERED_FROM = 0.15
+_NEAR_FROM = 0.05
 
 _MOST_QUOTES = 3
-_NEAR_BEST = 0.8
 _LINES_ANNOUNCED = 8
+# Sentences are quoted until so much of the chance that any of them holds the answer lies in those quoted.
+_QUOTED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """confidence: calibrated chance that the documents cover the question. quotes: best first, maybe none."""
+    """What the passages say. hits and sentences: best first; a sentence's score: the chance that it holds the answer.
 
+    confidence: the chance that what it quotes, or would quote, says the answer. covered: whether the documents seem to
+    cover the question at all. near: whether an LLM may make something of them. quotes: what the specialist answers, if
+    it is sure enough.
+    closest: what it would have quoted.
+    """
+
+    hits: tuple[Hit, ...]
+    sentences: tuple[Sentence, ...]
     confidence: float
+    covered: bool
+    near: bool
     quotes: tuple[Sentence, ...]
+    closest: tuple[Sentence, ...]
 
 
-def read(question: str, sentences: Sequence[Sentence], hits: Sequence[Hit], *, least: float = ANSWERS_FROM) -> Reading:
-    """sentences: best first, of these hits. Quotes only from the confidence `least` on."""
-    if not sentences:
-        return Reading(0.0, ())
-    confidence = answerable(features(question, sentences, hits))
-    if confidence < least:
-        return Reading(confidence, ())
-    best = sentences[0]
+NOTHING = Reading((), (), 0.0, False, False, (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Calibrated:
+    """A reader with what its config.json makes of it. Raises ConfigurationError."""
+
+    reader: Reader
+    sentence: Trees
+    sure: Weights
+    scale: list[tuple[float, float]]
+
+    @classmethod
+    def of(cls, reader: Reader) -> "_Calibrated":
+        try:
+            sentence = Trees.read(reader.config["sentence"])
+            sure = Weights(tuple(reader.config["sure"]["weights"]), float(reader.config["sure"]["bias"]))
+            scale = [(float(score), float(share)) for score, share in reader.config["scale"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigurationError(f"The reader {reader.id} has no calibration that can be used: {error}") from error
+        return cls(reader, sentence, sure, scale)
+
+
+class Specialist:
+    """wrong_budget: share of what it answers alone that may be wrong; with 0 it never does. passages: how many it reads
+    for a question.
+
+    Passages that the reader did not get to are judged by their words alone; nothing read at all is nothing sure.
+    """
+
+    def __init__(self, reader: Reader, *, wrong_budget: float, passages: int) -> None:
+        self._model, self.passages = _Calibrated.of(reader), passages
+        self._least = 1 - wrong_budget if wrong_budget else float("inf")
+
+    @property
+    def reader(self) -> Reader:
+        return self._model.reader
+
+    def take(self, reader: Reader) -> None:
+        """Read with this one from now on; a question that is being read keeps the one that it began with.
+
+        Raises ConfigurationError, and then keeps the one it has.
+        """
+        self._model = _Calibrated.of(reader)
+
+    def read(self, question: str, hits: Sequence[Hit]) -> Reading:
+        """hits: best first, as search ranks them; those past what is read follow the others."""
+        rest = tuple(hits[self.passages :])
+        reading = self._read(question, hits[: self.passages])
+        return replace(reading, hits=(*reading.hits, *rest))
+
+    def _read(self, question: str, hits: Sequence[Hit]) -> Reading:
+        split = [s for hit in hits for s in sentences.of_hit(hit)]
+        if not split:
+            return replace(NOTHING, hits=tuple(hits))
+        model = self._model
+        read = model.reader.read(question, hits)
+        features = evidence.features(question, split, hits, read)
+        chances = model.sentence.probability(features)
+        is_read = any(read)
+        confidence = self._confidence(model, chances, features) if is_read else 0.0
+        right_from_there_on = float(rises(np.array([confidence]), model.scale)[0])
+        ranked = _ranked(split, chances)
+        closest = _quotes(ranked)
+        return Reading(
+            _reranked(hits, ranked),
+            tuple(ranked),
+            confidence,
+            confidence >= COVERED_FROM,
+            confidence >= _NEAR_FROM or not is_read,
+            closest if right_from_there_on >= self._least else (),
+            closest,
+        )
+
+    def _confidence(self, model: _Calibrated, chances: Floats, features: Floats) -> float:
+        return float(model.sure.probability(beside(chances, features)[None])[0])
+
+
+def _ranked(split: Sequence[Sentence], chances: Floats) -> list[Sentence]:
+    order = np.argsort(-chances, kind="stable").tolist()
+    return [replace(split[i], score=float(chances[i])) for i in order]
+
+
+def _reranked(hits: Sequence[Hit], ranked: Sequence[Sentence]) -> tuple[Hit, ...]:
+    """By the likeliest sentence of each; those without any keep their order at the end."""
+    first: dict[int, int] = {}
+    for place, sentence in enumerate(ranked):
+        first.setdefault(sentence.hit.passage_id, place)
+    return tuple(sorted(hits, key=lambda hit: first.get(hit.passage_id, len(ranked))))
+
+
+_STANDS_BY = [
+    evidence.NAMES.index(name)
+    for name in ("coverage", "similarity", "span", "relevant", "answerable", "answerable over the rest", "Dutch")
+]
+
+
+def beside(chances: Floats, features: Floats) -> Floats:
+    """(k,) what stands out among the sentences (n,) of one question: what the confidence is judged by."""
+    order = np.argsort(-chances, kind="stable")
+    best = order[0]
+    second = chances[order[1]] if len(order) > 1 else 0.0
+    return np.concatenate([[_log_odds(chances[best]), _log_odds(second), chances.sum()], features[best, _STANDS_BY]])
+
+
+def _log_odds(chance: float) -> float:
+    kept = min(max(chance, 1e-6), 1 - 1e-6)
+    return float(np.log(kept / (1 - kept)))
+
+
+def rises(scores: Floats, scale: Sequence[tuple[float, float]]) -> Floats:
+    """(n,) the share that is right from each score on."""
+    share: Floats = np.interp(scores, [s for s, _ in scale], [p for _, p in scale])
+    return share
+
+
+def quoted(chances: Floats) -> list[int]:
+    """Which of the sentences (n,) are quoted, best first."""
+    order = np.argsort(-chances, kind="stable")[:_MOST_QUOTES]
+    before = np.cumsum(chances[order]) - chances[order]
+    chosen: list[int] = order[before < _QUOTED * chances.sum()].tolist()
+    return chosen
+
+
+def _quotes(ranked: Sequence[Sentence]) -> tuple[Sentence, ...]:
     quotes: list[Sentence] = []
-    for sentence in sentences:
-        if sentence.score < _NEAR_BEST * best.score or len(quotes) == _MOST_QUOTES:
-            break
+    for place in quoted(np.array([s.score for s in ranked])):
         # The same text out of another document adds nothing.
-        if all(sentence.text not in q.text for q in quotes):
-            quotes.append(_with_what_follows(sentence))
-    return Reading(confidence, tuple(quotes))
+        if all(ranked[place].text not in q.text for q in quotes):
+            quotes.append(_with_what_follows(ranked[place]))
+    return tuple(quotes)
 
 
 def _with_what_follows(sentence: Sentence) -> Sentence:
@@ -55,22 +188,6 @@ def _with_what_follows(sentence: Sentence) -> Sentence:
     end = sentence.end + len("".join(lines).rstrip())
     text = hit.text[sentence.start - hit.start : end - hit.start]
     return replace(sentence, text=text, shown=text, end=end)
-
-
-def features(question: str, sentences: Sequence[Sentence], hits: Sequence[Hit]) -> tuple[float, float, float, float]:
-    """Each in 0..1."""
-    weights = term_weights(question, hits)
-    best = sentences[0]
-    return (
-        best.cosine,
-        best.coverage,
-        max(h.similarity for h in hits),
-        max(coverage(weights, f"{h.context} {h.text}") for h in hits),
-    )
-
-
-def answerable(values: Sequence[float]) -> float:
-    return float(1 / (1 + np.exp(-(np.dot(_WEIGHTS, values) + _BIAS))))
 
 
 def cite(sentence: Sentence) -> Citation:

@@ -84,13 +84,50 @@ def _embed_questions(
         changed(session, name, ids, added=True)
 
 
+def embedded_text(context: str, text: str) -> str:
+    """A passage as it is embedded."""
+    return f"{context}\n{text}" if context else text
+
+
+def adopt(db: Database, copy: Database, embedder: str) -> int:
+    """Take over the vectors that the embedder made in a copy, all in one transaction; returns how many.
+
+    What came, went or changed since the copy was made is left as it is. Nothing is told to the followers of an index:
+    one of the old embedder keeps the vectors that it has in memory, one of the new is made anew at its start.
+    """
+    taken = 0
+    with copy.read() as source, db.write() as session:
+        live = sa.select(DocumentVersion.id).where(DocumentVersion.live)
+        versions = source.scalars(live.where(DocumentVersion.embedder == embedder)).all()
+        still = sorted(set(session.scalars(live)) & set(versions))
+        for part in _batches(still):
+            rows = source.execute(sa.select(Passage.id, Passage.vector).where(Passage.version_id.in_(part))).all()
+            values = [{"id": row.id, "vector": row.vector, "embed_hash": ""} for row in rows]
+            if values:
+                session.execute(sa.update(Passage), values)
+            session.execute(sa.update(DocumentVersion).where(DocumentVersion.id.in_(part)).values(embedder=embedder))
+            taken += len(rows)
+        for table, _ in _QUESTIONS:
+            asked = {row.id: row.question for row in session.execute(sa.select(table.id, table.question))}
+            made = source.execute(
+                sa.select(table.id, table.question, table.vector).where(table.embedder == embedder)
+            ).all()
+            values = [
+                {"id": r.id, "vector": r.vector, "embedder": embedder} for r in made if asked.get(r.id) == r.question
+            ]
+            if values:
+                session.execute(sa.update(table), values)
+            taken += len(values)
+    return taken
+
+
 def _version(db: Database, embedder: Embedder, version_id: int) -> int:
     """All passages of a version in one transaction: its vectors are of the one model or of the other."""
     with db.read() as session:
         rows = session.execute(
             sa.select(Passage.id, Passage.context, Passage.text).where(Passage.version_id == version_id)
         ).all()
-    texts = [f"{row.context}\n{row.text}" if row.context else row.text for row in rows]
+    texts = [embedded_text(row.context, row.text) for row in rows]
     vectors = [v for batch in _batches(texts) for v in embedder.embed(batch)]
     with db.write() as session:
         version = session.get(DocumentVersion, version_id)

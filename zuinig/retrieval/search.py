@@ -74,7 +74,7 @@ class Search:
             r.id: near[r.id]
             if r.id in near
             else float(np.frombuffer(r.vector, np.float32) @ vector[0])
-            if len(r.vector) == vector.nbytes
+            if r.embedder == self._embedder.id
             else 0.0
             for r in rows
         }
@@ -164,6 +164,7 @@ def _rows(session: Session, ids: set[int]) -> Sequence[sa.Row[*tuple[Any, ...]]]
             Passage.vector,
             DocumentVersion.number,
             DocumentVersion.filename,
+            DocumentVersion.embedder,
             DocumentVersion.document_id,
             Document.title,
             Collection.name.label("collection"),

@@ -1,13 +1,12 @@
-"""Passages cut into sentences, each with its exact place and with how well it fits the question."""
+"""Passages cut into sentences, each with its exact place, and the share of the question's words in them."""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from zuinig.core.types import Hit
-from zuinig.retrieval.embed import Embedder, Vectors
 from zuinig.retrieval.words import content_words, stem, words
 
 # A full stop ends a sentence before white space and a capital, digit or opening mark, unless an abbreviation bears it.
@@ -19,7 +18,6 @@ _ABBREVIATION = re.compile(
 )
 
 _FEW_WORDS = 4
-_PASSAGE = 0.08  # weight of the passage's own score beside the sentence's
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +29,7 @@ class Sentence:
     start: int
     end: int
     shown: str  # as a person should read it: a table row with the names of its columns
-    cosine: float = 0.0
-    coverage: float = 0.0  # share of the question's content, rare words weighing more, found in it and its context
-    score: float = 0.0
+    score: float = 0.0  # the chance that it holds the answer, where a question was asked
 
 
 def split(text: str) -> list[tuple[int, int]]:
@@ -87,35 +83,6 @@ def _table_header(hit: Hit) -> list[str] | None:
         if " | " in line:
             return line.split(" | ")
     return None
-
-
-def score(
-    question: str, vector: Vectors, hits: Sequence[Hit], embedder: Embedder, *, limit: int = 32
-) -> list[Sentence]:
-    """The sentences of the passages that may matter, best first, at most limit.
-
-    Words choose which sentences are worth embedding. The score is the sum of cosine, coverage and a little of the
-    passage's score: on SQuAD it put the answer's sentence first for 79 %, cosine alone for 61 %, coverage for 74 %.
-    """
-    sentences = [s for hit in hits for s in of_hit(hit)]
-    if not sentences:
-        return []
-    weights = term_weights(question, hits)
-    covered = [coverage(weights, s.text, around=s.hit.context) for s in sentences]
-    rank = {hit.passage_id: n for n, hit in enumerate(hits)}
-    order = sorted(range(len(sentences)), key=lambda i: -covered[i] + 0.02 * rank[sentences[i].hit.passage_id])[:limit]
-    vectors = embedder.embed([_embedded(sentences[i]) for i in order])
-    cosines = (vectors @ vector[0]).tolist()
-    scored = [
-        replace(s, cosine=cosine, coverage=covered[i], score=cosine + covered[i] + _PASSAGE * s.hit.score)
-        for i, s, cosine in ((i, sentences[i], c) for i, c in zip(order, cosines, strict=True))
-    ]
-    return sorted(scored, key=lambda s: -s.score)
-
-
-def _embedded(sentence: Sentence) -> str:
-    context = sentence.hit.context.splitlines()
-    return f"{context[0]}. {sentence.shown}" if context else sentence.shown
 
 
 def term_weights(question: str, hits: Sequence[Hit]) -> dict[str, float]:

@@ -41,3 +41,18 @@ def stem(word: str) -> str:
         if word.endswith(suffix) and len(word) - len(suffix) >= 3 and not word.endswith("ss"):
             return word[: -len(suffix)] + ("y" if suffix == "ies" else "")
     return word
+
+
+_DUTCH = frozenset(
+    "de het een wat welke hoe waar wanneer wie waarom ik mijn je jij mag kan moet zijn wordt niet geen voor met naar "
+    "en of op aan bij hoeveel krijg heb is".split()
+)
+_ENGLISH = frozenset(
+    "the a an what which how where when who why i my you may can must are does do not for with to and or on at by "
+    "much many get have is".split()
+)
+
+
+def is_dutch(question: str) -> bool:
+    found = words(question)
+    return sum(w in _DUTCH for w in found) > sum(w in _ENGLISH for w in found)

@@ -7,43 +7,21 @@ of pairs, (n, tokens) of ids, mask and token types, and gives logits (n,).
 """
 
 import argparse
-import shutil
-import tempfile
 from pathlib import Path
 
-from zuinig.training.quantise import quantise
+from zuinig.training import to_onnx
 
 
 def export(source: Path, target: Path, *, int8: bool = True) -> None:
     """Write the folder. Raises OSError when source lacks weights or target cannot be written."""
     import torch
-    from transformers import AutoModel, AutoTokenizer
+    from transformers import AutoModel
 
     from zuinig.training.train_verifier import Verifier
 
     model = Verifier(AutoModel.from_pretrained(source, attn_implementation="eager")).eval()
     model.head.load_state_dict(torch.load(source / "head.pt"))
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    target.mkdir(parents=True, exist_ok=True)
-    sample = tokenizer(["a question", "one more"], ["another question", "and one"], padding=True, return_tensors="pt")
-    names = ["input_ids", "attention_mask", "token_type_ids"]
-    with tempfile.TemporaryDirectory() as folder:
-        plain = Path(folder, "plain.onnx")
-        torch.onnx.export(
-            model,
-            tuple(sample[n] for n in names),
-            plain,
-            input_names=names,
-            output_names=["logit"],
-            dynamic_axes={**{n: {0: "batch", 1: "length"} for n in names}, "logit": {0: "batch"}},
-            opset_version=17,
-            dynamo=False,
-        )
-        if int8:
-            quantise(plain, target / "model.onnx")
-        else:
-            shutil.copy(plain, target / "model.onnx")
-    shutil.copy(source / "tokenizer.json", target / "tokenizer.json")
+    to_onnx.write(model, source, target, {"logit": ["batch"]}, int8=int8)
 
 
 def main() -> None:

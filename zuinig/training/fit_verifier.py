@@ -24,19 +24,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zuinig.memory.trees import Trees, as_config
-from zuinig.memory.verify import NEARNESS, UNREAD, Calibration, CrossEncoder, Weights, context, worth_reading
+from zuinig.core.logistic import Weights
+from zuinig.core.trees import Trees
+from zuinig.memory.verify import NEARNESS, UNREAD, Calibration, PairReader, context, worth_reading
 from zuinig.retrieval import embed
-from zuinig.training import logistic, streams
+from zuinig.training import boost, logistic, streams
 from zuinig.training.near_misses import near_misses
 from zuinig.training.question_pairs import written_groups
+from zuinig.training.shares import threshold
 
 BUDGETS = (0.0025, 0.005, 0.01, 0.02, 0.05, 0.1)
 EDGES = (0.4, 0.55)  # of nearness: a store of few matters; of many; of many that are much alike
 _LOOSEST = 0.3  # the score below which nothing would be served at any sensible budget
 _SHORTLIST = 8
 _PENALTY = 1.0
-_Z = 0.84  # one-sided 80 %
 _NEAR_MISS_TRAFFIC = 0.2
 _CHEAP_KEEPS = 0.975
 _MADE_KINDS = ("number", "negation", "opposite", "direction", "person", "condition")
@@ -77,23 +78,10 @@ class Judged:
 
 def grow(rows: list[Floats], right: list[Flags], chosen: list[Flags]) -> dict[str, Any]:
     """Trees on the chosen queries of each set, as they stand in config.json; every set weighs the same."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     x = np.concatenate([r[c].reshape(-1, r.shape[-1]) for r, c in zip(rows, chosen, strict=True)])
     y = np.concatenate([r[c].ravel() for r, c in zip(right, chosen, strict=True)])
     weight = np.concatenate([np.full(r[c].size, 1 / max(r[c].size, 1)) for r, c in zip(right, chosen, strict=True)])
-    model = HistGradientBoostingClassifier(
-        max_leaf_nodes=8, max_iter=200, learning_rate=0.06, l2_regularization=5, min_samples_leaf=60, random_state=1
-    ).fit(x, y, sample_weight=weight * len(weight) / weight.sum())
-    grown = [
-        [
-            (-1 if n["is_leaf"] else int(n["feature_idx"]), float(n["num_threshold"]), int(n["left"]), int(n["right"]),
-             round(float(n["value"]), 6))
-            for n in predictor.nodes
-        ]
-        for [predictor] in model._predictors
-    ]  # fmt: skip
-    return as_config(float(model._baseline_prediction.ravel()[0]), grown)
+    return boost.grow(x, y, weight)
 
 
 def crossed(rows: list[Floats], right: list[Flags]) -> list[Floats]:
@@ -106,17 +94,6 @@ def crossed(rows: list[Floats], right: list[Flags]) -> list[Floats]:
         for x, h, p in zip(rows, chosen, out, strict=True):
             p[~h] = trees.probability(x[~h].reshape(-1, x.shape[-1])).reshape(p[~h].shape)
     return out
-
-
-def threshold(scores: Floats, wrong: Flags, budget: float, weight: Floats) -> float:
-    """The least score from which on, with 80 % confidence (Wilson), no more than the budget is wrong, by weight."""
-    order = np.argsort(-scores, kind="stable")
-    n = np.cumsum(weight[order])
-    share = np.cumsum(weight[order] * wrong[order]) / n
-    middle = (share + _Z * _Z / (2 * n)) / (1 + _Z * _Z / n)
-    half = _Z * np.sqrt(share * (1 - share) / n + _Z * _Z / (4 * n * n)) / (1 + _Z * _Z / n)
-    allowed = np.flatnonzero(middle + half <= budget)
-    return float(scores[order[allowed[-1]]]) if len(allowed) else 1.0
 
 
 def accepting(scores: Floats, budget: float) -> float:
@@ -221,7 +198,7 @@ def main() -> None:
     parser.add_argument("--embedder", default="all-MiniLM-L6-v2-int8")
     parser.add_argument("--cache", type=Path, help="keep what the model says of the pairs here, to fit again sooner")
     args = parser.parse_args()
-    embedder, encoder = embed.load(args.embedder), CrossEncoder(args.model)
+    embedder, encoder = embed.load(args.embedder), PairReader(args.model)
     judged = []
     for name, stream, labels, kinds in sets(args.stream, args.verdicts, embedder):
         file = args.cache / f"{name}.npy" if args.cache else None

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zuinig.core.types import Codec
 from zuinig.memory.signs import signs
-from zuinig.memory.verify import UNREAD, CrossEncoder, Wording
+from zuinig.memory.verify import UNREAD, PairReader, Wording
 from zuinig.retrieval.embed import Embedder
 from zuinig.retrieval.stores import faiss
 
@@ -55,7 +56,7 @@ def of_groups(groups: Sequence[dict[str, Any]], embedder: Embedder, *, shortlist
 
 def make(store: Sequence[Any], queries: Sequence[Any], embedder: Embedder, *, shortlist: int) -> Stream:
     """Both of (question, group, ...)."""
-    index = faiss.create(embedder.dimension)
+    index = faiss.create(embedder.dimension, Codec.FLOAT32)
     index.add(np.arange(len(store)), embedder.embed([question for question, *_ in store]))
     ids, cosines = index.search(embedder.embed([question for question, *_ in queries]), shortlist)
     groups = np.array([group for _, group, *_ in store])
@@ -92,7 +93,7 @@ def wordings(stream: Stream) -> list[list[Wording]]:
     ]
 
 
-def features(stream: Stream, encoder: CrossEncoder, *, read_from: float = 0.3) -> Floats:
+def features(stream: Stream, encoder: PairReader, *, read_from: float = 0.3) -> Floats:
     """(n, k, 2 + signs): logit, cosine, signs. The encoder reads what is at least so near."""
     n, k = stream.cosines.shape
     pairs = [(query, stored) for query, near in zip(stream.queries, stream.near, strict=True) for stored in near]
