@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import tiny
 
 from zuinig.app import cli as command_line
 from zuinig.app import logs
@@ -52,6 +53,7 @@ def zuinig(data, embedder, monkeypatch, capsys) -> Callable[..., Done]:
     # It would leave the logs of all later tests on a stream that pytest closes.
     monkeypatch.setattr(logs, "configure", lambda _: None)
     monkeypatch.setattr(_shared.out, "width", 250)  # tables unbroken
+    monkeypatch.setenv("ZUINIG_SPECIALIST_WRONG_BUDGET", "0.2")
 
     def run(*arguments: str | Path) -> Done:
         monkeypatch.setattr(sys, "argv", ["zuinig", *map(str, arguments)])
@@ -103,8 +105,8 @@ def test_a_changed_file_becomes_the_next_version_and_the_old_text_is_gone(zuinig
     assert summary(zuinig("ingest", folder)) == "1 replaced, 1 unchanged"
     assert {path: v.version for path, v in documents(data).items()} == {"docs/travel.md": 2, "docs/sub/badge.md": 1}
     answer = zuinig("ask", QUESTION).out
-    assert "177" in answer
-    assert "143" not in answer
+    assert "177 euros" in answer
+    assert "143 euros" not in answer
 
 
 def test_hidden_files_and_links_are_left_out(zuinig, folder, data, tmp_path):
@@ -138,7 +140,7 @@ def test_prune_removes_what_is_gone_and_nothing_else(zuinig, folder, data, tmp_p
     pruned = zuinig("ingest", folder, "--prune")
     assert (pruned.code, summary(pruned)) == (0, "1 removed, 1 unchanged")
     assert set(documents(data)) == {"docs/sub/badge.md", "other/lamp.md"}
-    assert "do not cover" in zuinig("ask", QUESTION).out
+    assert "143" not in zuinig("ask", QUESTION).out.split("from none")[0]
 
 
 def test_prune_leaves_what_came_from_elsewhere_into_the_same_collection(zuinig, folder, data, tmp_path):
@@ -445,3 +447,160 @@ def test_wrong_settings_are_told_in_one_line(zuinig, monkeypatch):
     assert done.code == 2
     assert done.err.startswith("zuinig: ")
     assert "ZUINIG_PORT" in done.err
+
+
+# budgets, evaluate
+
+
+def test_a_budget_is_set_listed_and_removed(zuinig):
+    assert "0 of 1,000" in zuinig("budgets", "set", "--per", "day", "--tokens", "1000").out
+    key = zuinig("keys", "create", "Zoë", "--user", "anna").out.split()[0]
+    assert zuinig("budgets", "set", "--per", "month", "--cost", "12.50", "--key", key).code == 0
+    lines = zuinig("budgets", "list").out.splitlines()
+    assert "0.00 of 12.50" in lines[2]
+    assert "Zoë" in lines[2]
+    budget = lines[1].split()[0]
+    assert "removed" in zuinig("budgets", "remove", budget).out
+    assert budget not in zuinig("budgets", "list").out
+    assert zuinig("budgets", "remove", budget).code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--per", "day"],
+        ["--per", "year", "--tokens", "1"],
+        ["--per", "day", "--cost", "much"],
+        ["--per", "day", "--cost", "NaN"],
+        ["--per", "day", "--tokens", "1", "--user", "anna", "--group", "helpdesk"],
+        ["--per", "day", "--tokens", "1", "--key", "key_nope"],
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_refused(zuinig, arguments):
+    done = zuinig("budgets", "set", *arguments)
+    assert done.code == 2
+    assert done.err
+
+
+CASES = [
+    {"question": QUESTION, "answer": ["143 euros"], "document": "travel.md"},
+    {"question": "What does a lost badge cost?", "answer": "30 euros", "document": "sub/badge.md"},
+    {"question": "Who waters the purple cactus on the moon?", "answer": None},
+]
+
+
+def test_answers_are_evaluated_by_rung_and_leave_no_trace(zuinig, folder, tmp_path):
+    zuinig("ingest", folder)
+    (tmp_path / "cases.jsonl").write_text("\n".join(map(json.dumps, CASES)))
+    found = json.loads(zuinig("evaluate", "answers", tmp_path / "cases.jsonl", "--json").out)
+    assert [j["verdict"] for j in found["judged"]] == ["right", "wrong", "right"]
+    quoted = found["rungs"]["specialist"]
+    assert (quoted["answered"], quoted["right"]["share"], quoted["cited"]["share"]) == (2, 0.5, 1)
+    assert quoted["prompt_tokens"] == 0 < quoted["baseline_tokens"]
+    shown = zuinig("evaluate", "answers", tmp_path / "cases.jsonl", "--memory", "use", "--llm", "never").out
+    assert "50.0 % (9.5 % to 90.5 %)".replace(" %", "%") in shown
+    assert "100.0%" in shown.split("told so")[0]
+    assert zuinig("memory", "list").out.splitlines()[1:] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{", "line 2"),
+        ("[]", "`question` and `answer`"),
+        ('{"question": "Why?"}', "`question` and `answer`"),
+        ('{"question": " ", "answer": "So."}', "not empty"),
+        ('{"question": "Why?", "answer": 3}', "must be texts"),
+        ('{"question": "Why?", "answer": "So.", "document": "nope.md"}', "no document 'nope.md'"),
+        ('{"question": "Why?", "answer": "So.", "collection": "nope"}', "no collection named 'nope'"),
+    ],
+)
+def test_a_case_that_cannot_be_asked_is_named(zuinig, folder, tmp_path, line, said):
+    (tmp_path / "cases.jsonl").write_text(json.dumps({"question": "Why?", "answer": "So."}) + "\n" + line)
+    done = zuinig("evaluate", "answers", tmp_path / "cases.jsonl")
+    assert done.code == 2
+    assert said in " ".join(done.err.split())
+
+
+# model
+
+
+@pytest.fixture
+def model(tmp_path) -> Path:
+    """An embedder that was not made small yet."""
+    folder = tmp_path / "mine-fp32"
+    folder.mkdir()
+    tiny.write_onnx(folder / "model.onnx")
+    shutil.copy(embed.MODELS / "all-MiniLM-L6-v2-int8" / "tokenizer.json", folder)
+    return folder
+
+
+def test_a_model_is_made_small_and_compared_on_what_was_asked_last(zuinig, folder, model):
+    zuinig("ingest", folder)
+    for question in (QUESTION, "What does a lost badge cost?", QUESTION):
+        zuinig("ask", question)
+    done = zuinig("model", "quantise", model)
+    assert done.code == 0
+    assert (model.with_name("mine-int8") / "model.onnx").is_file()
+    for told in ("mine-int8", "% smaller", "texts/s", "on 2 questions", "mean cosine"):
+        assert told in done.out
+    assert len(json.loads(zuinig("ask", QUESTION, "--json").out)["memory"]) > 0  # comparing asks nothing anew
+    again = zuinig("model", "quantise", model)
+    assert (again.code, "--force" in again.err) == (2, True)
+    assert zuinig("model", "quantise", model, "--force").code == 0
+
+
+def test_questions_come_from_a_file_by_line_or_as_json(zuinig, model, tmp_path):
+    questions = tmp_path / "questions.txt"
+    questions.write_text('Who pays?\n\n{"question": "Who parks?", "answer": "x"}\nWho pays?\n')
+    done = zuinig("model", "quantise", model, tmp_path / "small", "--questions", questions)
+    assert (done.code, "on 2 questions" in done.out) == (0, True)
+    for wrong, told in (('Who?\n{"q": 1}\n', "line 2"), ("\n", "holds no questions")):
+        questions.write_text(wrong)
+        done = zuinig("model", "quantise", model, tmp_path / "other", "--questions", questions)
+        assert (done.code, told in done.err) == (2, True)
+        assert not (tmp_path / "other").exists()
+
+
+def test_without_questions_the_size_is_told_and_how_to_compare(zuinig, model):
+    done = zuinig("model", "quantise", model)
+    assert (done.code, "% smaller" in done.out, "--questions" in done.out) == (0, True, True)
+
+
+def test_a_model_that_cannot_be_compared_is_made_small_all_the_same(zuinig, model, tmp_path):
+    (model / "tokenizer.json").unlink()
+    (tmp_path / "questions.txt").write_text("Who pays?\n")
+    done = zuinig("model", "quantise", model, "--questions", tmp_path / "questions.txt")
+    assert (done.code, "Not compared" in done.err) == (1, True)
+    assert (model.with_name("mine-int8") / "model.onnx").is_file()
+
+
+def test_models_are_listed_and_there_is_nothing_to_roll_back_to_at_first(zuinig):
+    listed = zuinig("model", "list").out
+    assert [line.split()[0] for line in listed.splitlines()[1:]] == ["reader", "verifier", "embedder"]
+    assert listed.count("yes") == 3
+    refused = zuinig("model", "rollback", "reader")
+    assert (refused.code, "nothing to roll back to" in refused.err) == (2, True)
+    refused = zuinig("model", "use", "reader", "mine")
+    assert (refused.code, "there are: shipped" in refused.err) == (2, True)
+
+
+def test_a_model_that_a_setting_names_is_shown_as_the_one_in_use(zuinig, monkeypatch):
+    monkeypatch.setenv("ZUINIG_READER", "/models/reader")
+    listed = zuinig("model", "list").out
+    assert listed.count("yes") == 3
+    assert "by ZUINIG_READER" in listed
+
+
+def test_training_says_what_it_needs(zuinig, monkeypatch):
+    assert "--from-memory" in zuinig("train", "reader").err
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    refused = zuinig("train", "reader", "--from-memory")
+    assert (refused.code, "pip install 'zuinig[torch]'" in refused.err) == (2, True)
+
+
+def test_training_on_an_empty_memory_is_refused(data):
+    command = [sys.executable, "-m", "zuinig.training.from_memory", "verifier"]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert (refused.returncode, "There are 0 pairs of questions" in refused.stderr) == (1, True)
+    assert not (data / "models").exists()

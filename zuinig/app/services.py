@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 import structlog
 from langchain_core.language_models import BaseChatModel
 
 from zuinig.app import llm as llm_adapters
+from zuinig.app import models as own
 from zuinig.app.answer import Answers
 from zuinig.app.auth import Auth
+from zuinig.app.budgets import Budgets
 from zuinig.app.chores import Chore
 from zuinig.app.documents import Documents
 from zuinig.app.ledger import Ledger
@@ -18,7 +21,7 @@ from zuinig.app.router import Router
 from zuinig.app.rungs import Rungs
 from zuinig.core import plugins
 from zuinig.core.db import Database, migrate
-from zuinig.core.errors import ConfigurationError
+from zuinig.core.errors import ConfigurationError, NotFound
 from zuinig.core.settings import Settings
 from zuinig.core.tokens import Tokens
 from zuinig.ingestion.files import Files
@@ -32,13 +35,17 @@ from zuinig.memory.freshness import Freshness
 from zuinig.memory.importing import Importing
 from zuinig.memory.recall import Recall
 from zuinig.memory.suggest import Suggest
-from zuinig.memory.verify import MODELS, Verifier
+from zuinig.memory.verify import Verifier
 from zuinig.retrieval import embed, stores
 from zuinig.retrieval.embed import Embedder
 from zuinig.retrieval.index import VectorIndex
+from zuinig.retrieval.read import Specialist
+from zuinig.retrieval.reader import Reader
 from zuinig.retrieval.search import Search
 
 log = structlog.get_logger()
+
+_LOOK_AT_MODELS_EVERY_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ class Services:
     passages: VectorIndex
     memories: VectorIndex
     search: Search
+    specialist: Specialist
     wordings: VectorIndex
     verifier: Verifier
     calibration: Calibration
@@ -63,6 +71,7 @@ class Services:
     queue: Queue
     pipeline: Pipeline
     ledger: Ledger
+    budgets: Budgets
     answers: Answers
     workers: tuple[Worker, ...]
     chores: tuple[Chore, ...]
@@ -104,18 +113,24 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         raise ConfigurationError(f"The data directory {settings.data_dir} cannot be made: {error.strerror}.") from error
     migrate(settings.url)
     db = Database(settings.url)
-    embedder = embed.load(settings.embedder, threads=settings.embed_threads, batch=settings.embed_batch)
+    embedder = embed.load(own.embedder(settings), threads=settings.embed_threads, batch=settings.embed_batch)
     tokens = Tokens(settings.tokenizer)
-    store = plugins.load(stores, settings.vector_store, setting="ZUINIG_VECTOR_STORE")
     index = partial(
-        VectorIndex, store=store, folder=settings.index_dir, embedder=embedder.id, dimension=embedder.dimension
+        VectorIndex,
+        store=_store(settings),
+        codec=settings.vector_codec,
+        folder=settings.index_dir,
+        embedder=embedder.id,
+        dimension=embedder.dimension,
     )
     passages, memories, wordings = index(db, "passages"), index(db, "memories"), index(db, "wordings")
     files = Files(settings.files_dir)
     sweep(db, files)
     search = Search(db, embedder, passages)
+    reader = load_reader(settings, own.folder(settings, "reader"))
+    specialist = Specialist(reader, wrong_budget=settings.specialist_wrong_budget, passages=settings.reader_passages)
     verifier = Verifier(
-        _model_folder(settings.verifier), threads=settings.embed_threads, timeout_s=settings.verifier_timeout_s
+        own.folder(settings, "verifier"), threads=settings.embed_threads, timeout_s=settings.verifier_timeout_s
     )
     calibration = Calibration(db, verifier, budget=settings.memory_wrong_budget)
     recall = Recall(db, embedder, memories, wordings, verifier, calibration)
@@ -134,10 +149,12 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         foresee=freshness.foresee,
     )
     models = _models(settings, llm)
-    ledger = Ledger(db, models[-1].endpoint if models else None)
+    ledger, budgets = Ledger(settings), Budgets(db)
     router = Router(db, *(m.endpoint for m in models)) if len(models) == 2 else None
-    answers = Answers(db, search, recall, embedder, tokens, ledger, Rungs(models, router, tokens, settings))
+    rungs = Rungs(models, router, tokens, settings)
+    answers = Answers(db, search, recall, specialist, embedder, tokens, ledger, budgets, rungs)
     every_s = settings.suggest_every_minutes * 60
+    follow = partial(follow_models, settings, specialist, verifier)
     gather = Chore("suggestions", lambda: suggest.refresh(answers.covers), every_s=every_s)
     return Services(
         settings=settings,
@@ -148,6 +165,7 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         passages=passages,
         memories=memories,
         search=search,
+        specialist=specialist,
         wordings=wordings,
         verifier=verifier,
         calibration=calibration,
@@ -160,9 +178,10 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         queue=queue,
         pipeline=pipeline,
         ledger=ledger,
+        budgets=budgets,
         answers=answers,
         workers=tuple(Worker(pipeline, queue, parser(settings)) for _ in range(settings.ingest_workers)),
-        chores=(gather,) if every_s else (),
+        chores=(*([gather] if every_s else []), Chore("models", follow, every_s=_LOOK_AT_MODELS_EVERY_S)),
     )
 
 
@@ -174,9 +193,37 @@ def parser(settings: Settings) -> Parser:
     )
 
 
-def _model_folder(name: str) -> Path:
-    """A shipped model, or any folder."""
-    return MODELS / name if Path(name).name == name else Path(name)
+def load_reader(settings: Settings, folder: Path) -> Reader:
+    """Raises ConfigurationError."""
+    return Reader(folder, threads=settings.embed_threads, limit_s=settings.reader_timeout_ms / 1000)
+
+
+def follow_models(settings: Settings, specialist: Specialist, verifier: Verifier) -> None:
+    """Take over the reader and the verifier that are to be used by now; what cannot be used changes nothing.
+
+    The embedder stays until the next start: its vectors stand in every index.
+    """
+    try:
+        wanted = own.folder(settings, "reader")
+        if wanted != specialist.reader.folder:
+            specialist.take(load_reader(settings, wanted))
+            log.info("model.taken_over", kind="reader", model=specialist.reader.id)
+        wanted = own.folder(settings, "verifier")
+        if wanted != verifier.folder:
+            verifier.take(wanted)
+            log.info("model.taken_over", kind="verifier", model=verifier.id)
+    except (ConfigurationError, NotFound) as error:
+        log.error("model.not_taken_over", reason=error.message)
+
+
+def _store(settings: Settings) -> ModuleType:
+    store = plugins.load(stores, settings.vector_store, setting="ZUINIG_VECTOR_STORE")
+    if settings.vector_codec not in store.CODECS:
+        raise ConfigurationError(
+            f"ZUINIG_VECTOR_CODEC is {settings.vector_codec.value!r}; the store {settings.vector_store!r} keeps only: "
+            f"{', '.join(store.CODECS)}."
+        )
+    return store
 
 
 def _models(settings: Settings, llm: BaseChatModel | None) -> list[Model]:

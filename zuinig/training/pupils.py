@@ -1,0 +1,67 @@
+"""The small models as what training goes on from: out of a shipped folder, and back into one."""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zuinig.app.models import Kind
+from zuinig.training import dequantise, export_embedder, export_reader, export_verifier, losses
+from zuinig.training.fine_tune import Plan
+from zuinig.training.train_reader import Reader
+from zuinig.training.train_verifier import MAX_TOKENS as VERIFIER_TOKENS
+from zuinig.training.train_verifier import Verifier
+
+# Passes, examples in a batch, rate.
+_PLANS = {"reader": (4, 16, 1e-4), "verifier": (2, 16, 3e-5), "embedder": (4, 32, 2e-5)}
+_MAX_TOKENS = {"reader": 256, "verifier": VERIFIER_TOKENS, "embedder": 256}
+
+
+@dataclass(frozen=True, slots=True)
+class Pupil:
+    """loss: of some examples of its kind."""
+
+    kind: Kind
+    base: Path
+    model: Any
+    loss: Callable[[Any, Sequence[Any]], Any]
+
+    def plan(self, minutes: float) -> Plan:
+        return Plan(*_PLANS[self.kind], minutes)
+
+    def write(self, work: Path, made: Path) -> None:
+        """model.onnx and tokenizer.json, int8, in made; the calibration is whoever compares them's. work: scratch."""
+        final = work / "final"
+        encoder = self.model.model if self.kind == "embedder" else self.model.encoder
+        encoder.save_pretrained(final)
+        shutil.copy(self.base / "tokenizer.json", final)
+        if self.kind == "reader":
+            heads = {"of_passage": self.model.of_passage.state_dict(), "of_tokens": self.model.of_tokens.state_dict()}
+            torch.save(heads, final / "heads.pt")
+            export_reader.export(final, made)
+        elif self.kind == "verifier":
+            torch.save(self.model.head.state_dict(), final / "head.pt")
+            export_verifier.export(final, made)
+        else:
+            export_embedder.export(final, made)
+            config = json.loads((self.base / "config.json").read_text()) | {"id": made.name}
+            (made / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def of(kind: Kind, base: Path) -> Pupil:
+    """Raises ValueError for a base that is not quantised as the shipped ones are."""
+    words = losses.tokenizer(base, _MAX_TOKENS[kind])
+    encoder = dequantise.encoder(base, prefix="model." if kind == "embedder" else "encoder.")
+    model: Any
+    loss: Callable[[Any, Sequence[Any]], Any]
+    if kind == "reader":
+        model, loss = Reader(encoder), losses.reading(words)
+    elif kind == "verifier":
+        model, loss = Verifier(encoder), losses.judging(words)
+    else:
+        model, loss = losses.Embedding(encoder), losses.finding(words)
+    return Pupil(kind, base, dequantise.load(model, base), loss)
