@@ -3,7 +3,20 @@
 import importlib
 import sys
 
-NAMES = ("followups", "growth", "ingest", "lookup", "memory", "miss", "retrieval", "same_question")
+NAMES = (
+    "economy",
+    "followups",
+    "growth",
+    "ingest",
+    "learning",
+    "lookup",
+    "memory",
+    "miss",
+    "reading",
+    "retrieval",
+    "same_question",
+    "vectors",
+)
 
 if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
     sys.exit(f"usage: scripts/bench {{{','.join(NAMES)}}} [options]")

@@ -24,10 +24,8 @@ import numpy as np
 import sqlalchemy as sa
 from gptcache import Cache
 from gptcache.adapter import api
-from gptcache.manager import CacheBase, VectorBase, get_data_manager
-from gptcache.processor.pre import get_prompt
-from gptcache.similarity_evaluation import SearchDistanceEvaluation
 
+from benchmarks.gptcaches import open_cache
 from benchmarks.lookups import Stages, Taken, Traffic, alternate, made_up, of_stream, watch_services, write
 from benchmarks.served import fire, served
 from zuinig.app.services import Services, build
@@ -90,21 +88,13 @@ def _fill(services: Services, traffic: Traffic) -> Vectors:
 
 
 def _gptcache(services: Services, folder: Path, traffic: Traffic, vectors: Vectors) -> Cache:
-    rows = CacheBase("sqlite", sql_url=f"sqlite:///{folder / 'gptcache.db'}")
-    index = VectorBase("faiss", dimension=services.embedder.dimension, index_path=str(folder / "gptcache.index"))
-    manager = get_data_manager(rows, index, max_size=2 * len(traffic.stored))
-    # It would write its index once more when the interpreter ends, where no folder is any more.
-    manager.close = lambda: None
-    cache = Cache()
-    cache.init(
-        pre_embedding_func=get_prompt,
-        embedding_func=lambda question, **_: services.embedder.embed([question])[0],
-        data_manager=manager,
-        similarity_evaluation=SearchDistanceEvaluation(),
+    embedder = services.embedder
+    cache = open_cache(
+        folder, lambda question: embedder.embed([question])[0], embedder.dimension, room=2 * len(traffic.stored)
     )
     begun = time.perf_counter()
     answers = [f"This is the answer to: {question}" for question in traffic.stored]
-    manager.import_data(traffic.stored, answers, list(vectors), [None] * len(answers))
+    cache.data_manager.import_data(traffic.stored, answers, list(vectors), [None] * len(answers))
     rate = len(answers) / (time.perf_counter() - begun)
     print(f"GPTCache: {rate:.0f} memories/s imported in bulk, vectors given")
     return cache
