@@ -51,6 +51,12 @@ def test_the_passage_that_answers_comes_first(specialist, hits) -> None:
     assert sorted(h.passage_id for h in reading.hits) == [0, 1, 2]
 
 
+@pytest.mark.parametrize("text", [["The only line of the only document is about bicycles."], HANDBOOK[:1]])
+def test_what_stands_alone_in_the_store_is_not_taken_for_an_answer(specialist, hits, text) -> None:
+    question = "Which wine goes best with grilled octopus?"
+    assert not specialist.read(question, hits(question, text)).covered
+
+
 def test_a_question_that_the_documents_do_not_cover_gets_no_quote(specialist, hits) -> None:
     question = "Who won the football championship in Brazil?"
     reading = specialist.read(question, hits(question))
@@ -91,9 +97,23 @@ def test_a_reader_that_fails_is_never_sure(specialist, reader, hits, monkeypatch
     assert reading.sentences[0].text == "Employees have 25 days of paid leave a year."
 
 
-def test_passages_past_the_limit_of_time_are_no_evidence(hits) -> None:
-    late = Specialist(Reader(MODELS / "reader-int8", limit_s=0.0), wrong_budget=0.05, passages=30)
-    assert late.read(LEAVE, hits(LEAVE, HANDBOOK * 8)).quotes == ()
+def test_passages_that_were_not_read_are_no_evidence(specialist, reader, hits, monkeypatch) -> None:
+    read = reader.read
+
+    def late(question, found):
+        return [None if "25 days" in h.text else r for h, r in zip(found, read(question, found), strict=True)]
+
+    monkeypatch.setattr(reader, "read", late)
+    assert specialist.read(LEAVE, hits(LEAVE)).quotes == ()
+
+
+def test_what_is_only_just_sure_enough_to_be_answered_is_not_remembered(reader, hits, monkeypatch) -> None:
+    specialist = Specialist(reader, wrong_budget=0.05, passages=10)
+    for share, kept in ((0.955, False), (0.999, True)):
+        monkeypatch.setattr("zuinig.retrieval.read._LASTING", 0.97)
+        monkeypatch.setattr("zuinig.retrieval.read.rises", lambda *_, share=share: [share])
+        reading = specialist.read(LEAVE, hits(LEAVE))
+        assert (bool(reading.quotes), reading.lasting) == (True, kept)
 
 
 def test_no_more_passages_are_read_than_the_limit(reader, hits) -> None:

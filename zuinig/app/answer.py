@@ -178,6 +178,8 @@ class Answers:
                 raise failed
         if reading.quotes:
             climb.source, climb.confidence = Source.SPECIALIST, reading.confidence
+            # What is less sure is read anew each time, which costs no tokens either.
+            climb.remembers = reading.lasting
             climb.citations = [cite(s) for s in reading.quotes]
             climb.answer = wording.quotes(climb.ask.question, reading.quotes)
             return

@@ -81,5 +81,6 @@ def _over_the_rest(values: Floats, groups: Sequence[int] | None) -> Floats:
     best = {name: values[names == name].max() for name in np.unique(names).tolist()}
     for i, name in enumerate(names.tolist()):
         others = [value for other, value in best.items() if other != name]
-        out[i] = values[i] - max(others, default=_UNREAD)
+        # Alone in a store of a few lines nothing stands out.
+        out[i] = values[i] - max(others, default=values[i])
     return out

@@ -18,8 +18,11 @@ Floats = npt.NDArray[np.float64]
 
 # From this confidence on the documents are taken to cover the question; below the other nothing is even near, and an
 # LLM need not be asked.
-COVERED_FROM = 0.15
+COVERED_FROM = 0.3
 _NEAR_FROM = 0.05
+
+# An answer that is told again is wrong again: remembered is only what is right so often.
+_LASTING = 0.97
 
 _MOST_QUOTES = 3
 _LINES_ANNOUNCED = 8
@@ -33,7 +36,7 @@ class Reading:
 
     confidence: the chance that what it quotes, or would quote, says the answer. covered: whether the documents seem to
     cover the question at all. near: whether an LLM may make something of them. quotes: what the specialist answers, if
-    it is sure enough.
+    it is sure enough. lasting: whether it is sure enough to be remembered.
     closest: what it would have quoted.
     """
 
@@ -43,10 +46,11 @@ class Reading:
     covered: bool
     near: bool
     quotes: tuple[Sentence, ...]
+    lasting: bool
     closest: tuple[Sentence, ...]
 
 
-NOTHING = Reading((), (), 0.0, False, False, (), ())
+NOTHING = Reading((), (), 0.0, False, False, (), False, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ class Specialist:
             confidence >= COVERED_FROM,
             confidence >= _NEAR_FROM or not is_read,
             closest if right_from_there_on >= self._least else (),
+            right_from_there_on >= _LASTING,
             closest,
         )
 
@@ -137,6 +142,7 @@ def _reranked(hits: Sequence[Hit], ranked: Sequence[Sentence]) -> tuple[Hit, ...
     return tuple(sorted(hits, key=lambda hit: first.get(hit.passage_id, len(ranked))))
 
 
+_LEAST_SECOND = 0.02
 _STANDS_BY = [
     evidence.NAMES.index(name)
     for name in ("coverage", "similarity", "span", "relevant", "answerable", "answerable over the rest", "Dutch")
@@ -147,7 +153,8 @@ def beside(chances: Floats, features: Floats) -> Floats:
     """(k,) what stands out among the sentences (n,) of one question: what the confidence is judged by."""
     order = np.argsort(-chances, kind="stable")
     best = order[0]
-    second = chances[order[1]] if len(order) > 1 else 0.0
+    # That nothing else is there, in a store of a few lines, is no sign that what is there answers.
+    second = max(chances[order[1]] if len(order) > 1 else 0.0, _LEAST_SECOND)
     return np.concatenate([[_log_odds(chances[best]), _log_odds(second), chances.sum()], features[best, _STANDS_BY]])
 
 
