@@ -5,6 +5,7 @@ what comes out computes what the small model does, but for the rounding of activ
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,18 @@ _HEAD = 32
 _MOST_POSITIONS_NAMED = "embeddings.position_embeddings.weight"
 
 
-def weights(model: Path) -> Arrays:
-    """By the names that they had in torch. Raises ValueError for a file that `quantise` did not make."""
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """By the names that they had in torch. steps: (outputs, 1), how far apart the values lie that a product's weight
+    may take.
+    """
+
+    values: Arrays
+    steps: Arrays
+
+
+def weights(model: Path) -> Weights:
+    """Raises ValueError for a file that `quantise` did not make."""
     import onnx
 
     graph = onnx.load(str(model)).graph
@@ -30,17 +41,20 @@ def weights(model: Path) -> Arrays:
     for node in graph.node:
         for name in node.input:
             consumers.setdefault(name, []).append(node)
-    out: Arrays = {name: a for name, a in found.items() if name.endswith((".weight", ".bias"))}
+    values: Arrays = {name: a for name, a in found.items() if name.endswith((".weight", ".bias"))}
+    steps: Arrays = {}
     for name in [n.removesuffix(_QUANTISED) for n in found if n.endswith(_QUANTISED) and "MatMul" not in n]:
-        out[name] = _whole(found, name)
+        values[name] = _whole(found, name)
     for node in graph.node:
         if node.op_type == "MatMulInteger":
             base = node.input[1].removesuffix(_QUANTISED)
-            out.pop(base, None)
-            out[_bias(node, consumers, found).removesuffix("bias") + "weight"] = _whole(found, base).T.copy()
-    if not out:
+            values.pop(base, None)
+            name = _bias(node, consumers, found).removesuffix("bias") + "weight"
+            values[name] = _whole(found, base).T.copy()
+            steps[name] = np.asarray(found[f"{base}_scale"], np.float32).reshape(-1, 1)
+    if not steps:
         raise ValueError(f"{model} holds no quantised weights")
-    return out
+    return Weights(values, steps)
 
 
 def _whole(found: dict[str, npt.NDArray[Any]], name: str) -> npt.NDArray[np.float32]:
@@ -62,7 +76,7 @@ def load(module: Any, folder: Path) -> Any:
     """Give a torch module the weights of the model in that folder. Raises ValueError where one is missing."""
     import torch
 
-    found = weights(folder / "model.onnx")
+    found = weights(folder / "model.onnx").values
     own = module.state_dict()
     missing = [name for name in own if name not in found]
     if missing:
@@ -75,7 +89,7 @@ def encoder(folder: Path, *, prefix: str) -> Any:
     """A BertModel of the shape of the weights in that folder, with fresh weights. prefix: before their names."""
     from transformers import BertConfig, BertModel
 
-    shapes = {name.removeprefix(prefix): a.shape for name, a in weights(folder / "model.onnx").items()}
+    shapes = {name.removeprefix(prefix): a.shape for name, a in weights(folder / "model.onnx").values.items()}
     words, width = shapes["embeddings.word_embeddings.weight"]
     config = BertConfig(
         vocab_size=words,

@@ -48,14 +48,14 @@ def fine_tune(
 ) -> None:
     """Train the model in place. loss: the mean over some lessons. saved: the checkpoint, gone on from if it is there.
 
-    The vectors of words stay as they are: rare words keep their meaning.
+    The vectors of words stay as they are: rare words keep their meaning. No weight is drawn towards zero.
     """
     torch.manual_seed(1)
     model.train()
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(".embeddings." not in name)
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trained, plan.rate, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(trained, plan.rate, weight_decay=0.0)
     first = {name: value.clone() for name, value in model.state_dict().items()}
     steps = [batch for n in range(plan.passes) for batch in _batches(len(lessons), plan.batch, seed=n)]
     a_pass = len(steps) // plan.passes

@@ -83,12 +83,13 @@ Trainer = Callable[[Kind, Path, Sequence[Any], Sequence[Any], Path, Path], None]
 def by_torch(minutes: float, threads: int) -> Trainer:
     def train(kind: Kind, base: Path, taught: Sequence[Any], tune: Sequence[Any], work: Path, made: Path) -> None:
         import torch
-        from transformers.utils.logging import disable_progress_bar
+        from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
         from zuinig.training import pupils
         from zuinig.training.fine_tune import fine_tune
 
         disable_progress_bar()
+        set_verbosity_error()
         torch.set_num_threads(threads)
         pupil = pupils.of(kind, base)
         fine_tune(pupil.model, taught, tune, pupil.loss, pupil.plan(minutes), work / "state.pt", _told)

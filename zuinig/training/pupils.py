@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from zuinig.app.models import Kind
-from zuinig.training import dequantise, export_embedder, export_reader, export_verifier, losses
+from zuinig.training import dequantise, export_embedder, export_reader, export_verifier, grid, losses
 from zuinig.training.fine_tune import Plan
 from zuinig.training.train_reader import Reader
 from zuinig.training.train_verifier import MAX_TOKENS as VERIFIER_TOKENS
@@ -36,6 +36,7 @@ class Pupil:
     def write(self, work: Path, made: Path) -> None:
         """model.onnx and tokenizer.json, int8, in made; the calibration is whoever compares them's. work: scratch."""
         final = work / "final"
+        grid.leave(self.model)
         encoder = self.model.model if self.kind == "embedder" else self.model.encoder
         encoder.save_pretrained(final)
         shutil.copy(self.base / "tokenizer.json", final)
@@ -64,4 +65,6 @@ def of(kind: Kind, base: Path) -> Pupil:
         model, loss = Verifier(encoder), losses.judging(words)
     else:
         model, loss = losses.Embedding(encoder), losses.finding(words)
-    return Pupil(kind, base, dequantise.load(model, base), loss)
+    dequantise.load(model, base)
+    grid.keep_to(model, base)
+    return Pupil(kind, base, model, loss)
