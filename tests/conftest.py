@@ -47,10 +47,12 @@ def llama_cpp(request: pytest.FixtureRequest) -> ModuleType:
 ANSWERS = {"specialist_wrong_budget": 0.2}
 
 
-@pytest.fixture(autouse=True)
-def toy_answers_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True, scope="session")
+def toy_answers_are_remembered() -> Iterator[None]:
     """In a document of one line nothing stands out, so that the reader is never very sure."""
-    monkeypatch.setattr(read, "_LASTING", 0.8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(read, "_LASTING", 0.8)
+        yield
 
 
 @pytest.fixture
