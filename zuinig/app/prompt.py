@@ -111,5 +111,6 @@ def _closest(source: Source, answer: str, number: int) -> Sentence:
 
 
 def _before_mark(answer: str, number: int) -> Sequence[str]:
-    parts = re.split(r"(?<=[.!?\]])\s+", answer)
+    # A mark may stand after the full stop, and belongs to the sentence before it all the same.
+    parts = re.split(r"(?<=[.!?\]])\s+(?!\[\d)", answer)
     return [p for p in parts if f"[{number}]" in p] or [answer]
