@@ -2,9 +2,9 @@
 
     python -m zuinig.training.reading_documents FOLDER NAME... reading.jsonl
 
-FOLDER holds, for each NAME, a folder of documents and NAME.jsonl with the questions (see `document_sets.written`). Those
-that a language model wrote for this purpose stand in `asked/` beside this file; their documents are the unpacked files of
-docs_handbook_18f, docs_haystack (3.0) and docs_nl_algoritmekader, under the names 18f, haystack and nl. The
+FOLDER holds, for each NAME, a folder of documents and NAME.jsonl with the questions (see `document_sets.written`).
+Those that a language model wrote for this purpose stand in `asked/` beside this file; their documents are the unpacked
+files of docs_handbook_18f, docs_haystack (3.0) and docs_nl_algoritmekader, under the names 18f, haystack and nl. The
 documents are ingested, and a question stands beside the passages that the service finds for it. Lines are added to
 reading.jsonl in the form of `reading_pairs`. Documents that `for_fit` are left out.
 """
