@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, undefer
 
-from zuinig.core.db import Database
+from zuinig.core.db import Database, in_parts
 from zuinig.core.errors import NotFound
 from zuinig.core.tables import Collection, Document, DocumentVersion, Passage
 from zuinig.core.types import DocumentStatus
@@ -173,10 +173,10 @@ def _views(session: Session, rows: Sequence[sa.Row[Document, str]]) -> list[Docu
 
 
 def _in_batches(session: Session, ids: Sequence[str]) -> Iterator[DocumentVersion]:
-    for i in range(0, len(ids), 900):
+    for part in in_parts(ids):
         yield from session.scalars(
             sa.select(DocumentVersion)
-            .where(DocumentVersion.document_id.in_(ids[i : i + 900]), DocumentVersion.status != DocumentStatus.RETIRED)
+            .where(DocumentVersion.document_id.in_(part), DocumentVersion.status != DocumentStatus.RETIRED)
             .order_by(DocumentVersion.number)
         )
 

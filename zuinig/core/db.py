@@ -2,10 +2,10 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -18,6 +18,16 @@ from sqlalchemy.orm import Session
 from zuinig.core.tables import FTS_TABLE, Base
 
 _BUSY_MS = 30_000
+# SQLite takes 32,766 values in a statement, and builds from before 3.32 no more than 999.
+_IN_A_STATEMENT = 900
+
+T = TypeVar("T")
+
+
+def in_parts(items: Sequence[T], size: int = _IN_A_STATEMENT) -> Iterator[Sequence[T]]:
+    """In their order, no more at a time than a statement takes as values."""
+    for at in range(0, len(items), size):
+        yield items[at : at + size]
 
 
 class Database:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
-from zuinig.core.db import Database
+from zuinig.core.db import Database, in_parts
 from zuinig.core.errors import DocumentError
 from zuinig.core.tables import Document, DocumentVersion, Passage, now
 from zuinig.core.types import DocumentStatus, Parsed
@@ -29,7 +29,6 @@ log = structlog.get_logger()
 
 _REPORT_EVERY_S = 0.5
 _EMBED_AT_ONCE = 64
-_SQL_VARIABLES = 900
 
 # Called before a swap with the vectors of the passages that are new; what it returns, in the swap's transaction.
 Foresee = Callable[[Vectors], Callable[[Session, str, int], None]]
@@ -112,11 +111,9 @@ class Pipeline:
     def _known(self, hashes: Sequence[str]) -> dict[str, Vectors]:
         found: dict[str, Vectors] = {}
         with self._db.read() as session:
-            for i in range(0, len(hashes), _SQL_VARIABLES):
+            for part in in_parts(hashes):
                 rows = session.execute(
-                    sa.select(Passage.embed_hash, Passage.vector).where(
-                        Passage.embed_hash.in_(hashes[i : i + _SQL_VARIABLES])
-                    )
+                    sa.select(Passage.embed_hash, Passage.vector).where(Passage.embed_hash.in_(part))
                 )
                 found.update({h: np.frombuffer(v, np.float32) for h, v in rows})
         return found

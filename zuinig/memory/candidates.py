@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, undefer
 
+from zuinig.core.db import in_parts
 from zuinig.core.tables import Document, Evidence, Memory, Wording, now
 from zuinig.core.types import EVERYTHING, MemoryStatus, Reach
 from zuinig.memory.questions import question_key
@@ -20,7 +21,6 @@ from zuinig.retrieval.index import VectorIndex
 
 PEOPLE = ("import", "human")  # origins of what people wrote, which rests on no document
 
-_SQL_VARIABLES = 900
 _WIDEST = 4096
 
 
@@ -154,7 +154,7 @@ def by_words(session: Session, questions: Sequence[str], reach: Reach = EVERYTHI
     keys = [question_key(q) for q in questions]
     found: dict[str, dict[int, Remembered]] = {}
     statements = _statements(reach)
-    for part in _parts(list(dict.fromkeys(keys))):
+    for part in in_parts(list(dict.fromkeys(keys))):
         for m in session.scalars(statements.by_key, {"these": part}):
             found.setdefault(m.question_key, {})[m.id] = remembered(m)
         for key, differs, m in session.execute(statements.wordings_by_key, {"these": part}):
@@ -212,7 +212,7 @@ _DIFFERING = (
 def counter_examples(session: Session, ids: Iterable[int], embedder: str) -> dict[int, list[Wording]]:
     """Questions that somebody said are not the memory's, by memory."""
     found: dict[int, list[Wording]] = {}
-    for part in _parts(sorted(set(ids))):
+    for part in in_parts(sorted(set(ids))):
         for w in session.scalars(_DIFFERING, {"these": part}):
             if w.embedder == embedder:
                 found.setdefault(w.memory_id, []).append(w)
@@ -221,19 +221,14 @@ def counter_examples(session: Session, ids: Iterable[int], embedder: str) -> dic
 
 def _memories(session: Session, ids: set[int], reach: Reach) -> dict[int, Remembered]:
     found: dict[int, Remembered] = {}
-    for part in _parts(sorted(ids)):
+    for part in in_parts(sorted(ids)):
         found.update({m.id: remembered(m) for m in session.scalars(_statements(reach).by_id, {"these": part})})
     return found
 
 
 def _wordings(session: Session, ids: set[int], reach: Reach) -> dict[int, tuple[Remembered, str]]:
     found: dict[int, tuple[Remembered, str]] = {}
-    for part in _parts(sorted(ids)):
+    for part in in_parts(sorted(ids)):
         rows = session.execute(_statements(reach).wordings_by_id, {"these": part})
         found.update({i: (remembered(m), question) for i, question, m in rows})
     return found
-
-
-def _parts(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    for at in range(0, len(items), _SQL_VARIABLES):
-        yield items[at : at + _SQL_VARIABLES]

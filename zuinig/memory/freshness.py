@@ -8,7 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from zuinig.core.db import Database
+from zuinig.core.db import Database, in_parts
 from zuinig.core.tables import DocumentVersion, Evidence, IndexChange, Memory, Passage, now
 from zuinig.core.types import MemoryStatus
 from zuinig.memory import history
@@ -19,7 +19,6 @@ from zuinig.retrieval.index import VectorIndex, changed
 # Called in the transaction of a swap with the document and the version that is live from now on.
 Swapped = Callable[[Session, str, int], None]
 
-_SQL_VARIABLES = 900
 _NEAREST = 64
 _AT_ONCE = 32
 # A new passage this much further from the question than the evidence is may still be the one that answers it.
@@ -75,8 +74,7 @@ class Freshness:
         found: set[int] = set()
         wanted = list(near)
         with self._db.read() as session:
-            for i in range(0, len(wanted), _SQL_VARIABLES):
-                part = wanted[i : i + _SQL_VARIABLES]
+            for part in in_parts(wanted):
                 nearness = evidence_nearness(session, part)
                 found.update(m for m in part if near[m] >= nearness.get(m, _SPEAKS_OF + _RIVAL_MARGIN) - _RIVAL_MARGIN)
         return found
@@ -92,8 +90,7 @@ def reanchor(session: Session, document_id: str, version_id: int) -> None:
         p.content_hash: p for p in session.scalars(sa.select(Passage).where(Passage.version_id == version_id)).all()
     }
     lost = []
-    for start in range(0, len(resting), _SQL_VARIABLES):
-        part = resting[start : start + _SQL_VARIABLES]
+    for part in in_parts(resting):
         evidence: dict[int, list[Evidence]] = {}
         for e in session.scalars(
             sa.select(Evidence).where(Evidence.document_id == document_id, Evidence.memory_id.in_(part))
@@ -166,8 +163,7 @@ def take_out(session: Session, ids: Sequence[int], status: MemoryStatus, reason:
 
     What a person had verified comes up for review when it goes stale.
     """
-    for i in range(0, len(ids), _SQL_VARIABLES):
-        part = ids[i : i + _SQL_VARIABLES]
+    for part in in_parts(ids):
         if status == MemoryStatus.STALE:
             verified = sa.select(Memory.id).where(Memory.id.in_(part), Memory.verified_by.is_not(None))
             history.put_up(session, session.scalars(verified).all(), reason)

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from zuinig.core.db import in_parts
 from zuinig.core.tables import Memory, MemoryEvent, now
-
-_SQL_VARIABLES = 900
 
 
 def note(session: Session, ids: Sequence[int], action: str, *, by: str | None, detail: str | None = None) -> None:
@@ -27,8 +26,7 @@ def of(session: Session, memory_id: int) -> Sequence[MemoryEvent]:
 def put_up(session: Session, ids: Sequence[int], reason: str) -> None:
     """Ask a curator to look, at once; what waits for one already keeps its reason."""
     waiting = sa.func.coalesce(Memory.review_at <= now(), sa.false())
-    for at in range(0, len(ids), _SQL_VARIABLES):
-        part = ids[at : at + _SQL_VARIABLES]
+    for part in in_parts(ids):
         chosen = session.scalars(sa.select(Memory.id).where(Memory.id.in_(part), ~waiting)).all()
         values = {"review_at": now(), "review_reason": reason}
         session.execute(sa.update(Memory).where(Memory.id.in_(chosen)).values(values))

@@ -1,13 +1,13 @@
 """Making indexes anew from the rows, after another embedder was chosen or whenever in doubt."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from zuinig.core.db import Database
+from zuinig.core.db import Database, in_parts
 from zuinig.core.tables import DocumentVersion, Memory, Passage, Wording
 from zuinig.core.types import ProgressReport
 from zuinig.retrieval import lexical
@@ -59,7 +59,7 @@ def reindex(
         if progress is not None:
             progress(done, total)
     for table, name, ids in questions:
-        for batch in _batches(ids):
+        for batch in in_parts(ids, _BATCH):
             _embed_questions(db, embedder, table, name, batch)
             done += len(batch)
             if progress is not None:
@@ -100,7 +100,7 @@ def adopt(db: Database, copy: Database, embedder: str) -> int:
         live = sa.select(DocumentVersion.id).where(DocumentVersion.live)
         versions = source.scalars(live.where(DocumentVersion.embedder == embedder)).all()
         still = sorted(set(session.scalars(live)) & set(versions))
-        for part in _batches(still):
+        for part in in_parts(still, _BATCH):
             rows = source.execute(sa.select(Passage.id, Passage.vector).where(Passage.version_id.in_(part))).all()
             values = [{"id": row.id, "vector": row.vector, "embed_hash": ""} for row in rows]
             if values:
@@ -128,7 +128,7 @@ def _version(db: Database, embedder: Embedder, version_id: int) -> int:
             sa.select(Passage.id, Passage.context, Passage.text).where(Passage.version_id == version_id)
         ).all()
     texts = [embedded_text(row.context, row.text) for row in rows]
-    vectors = [v for batch in _batches(texts) for v in embedder.embed(batch)]
+    vectors = [v for batch in in_parts(texts, _BATCH) for v in embedder.embed(batch)]
     with db.write() as session:
         version = session.get(DocumentVersion, version_id)
         if version is None or not version.live:
@@ -144,8 +144,3 @@ def _store(session: Session, ids: Sequence[int], vectors: Sequence[bytes]) -> No
         values = {"vector": vector, "embed_hash": ""}
         session.execute(sa.update(Passage).where(Passage.id == passage_id).values(values))
     changed(session, "passages", ids, added=True)
-
-
-def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for at in range(0, len(items), _BATCH):
-        yield items[at : at + _BATCH]

@@ -7,7 +7,7 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from zuinig.core.db import Database
+from zuinig.core.db import Database, in_parts
 from zuinig.core.errors import NotFound
 from zuinig.core.tables import Collection, Document, DocumentVersion, Passage
 from zuinig.core.types import Hit, Reach
@@ -137,13 +137,13 @@ def _z(values: Sequence[float]) -> list[float]:
 
 def _inside(session: Session, ids: Sequence[int], collections: Sequence[int]) -> set[int]:
     inside: set[int] = set()
-    for i in range(0, len(ids), 900):
+    for part in in_parts(ids):
         inside.update(
             session.scalars(
                 sa.select(Passage.id)
                 .join(DocumentVersion, Passage.version_id == DocumentVersion.id)
                 .join(Document, DocumentVersion.document_id == Document.id)
-                .where(Passage.id.in_(ids[i : i + 900]), Document.collection_id.in_(collections))
+                .where(Passage.id.in_(part), Document.collection_id.in_(collections))
             )
         )
     return inside

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from zuinig.core.db import in_parts
 from zuinig.core.tables import DocumentVersion
 from zuinig.core.types import ENDED, DocumentStatus
 from zuinig.ingestion import queue
-
-_SQL_VARIABLES = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +65,10 @@ def _states(session: Session, ids: Sequence[str]) -> dict[str, str]:
     """Of the newest version of each document."""
     found: dict[str, str] = {}
     wanted = list(dict.fromkeys(ids))
-    for i in range(0, len(wanted), _SQL_VARIABLES):
+    for part in in_parts(wanted):
         newest = (
             sa.select(sa.func.max(DocumentVersion.id))
-            .where(DocumentVersion.document_id.in_(wanted[i : i + _SQL_VARIABLES]))
+            .where(DocumentVersion.document_id.in_(part))
             .group_by(DocumentVersion.document_id)
         )
         rows = session.execute(
