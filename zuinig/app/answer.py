@@ -120,7 +120,7 @@ class Answers:
 
     def covers(self, question: str, scope: str) -> bool:
         """Whether the documents of the scope hold an answer by now. scope: see `Reach.scope`."""
-        collections = None if scope == "" else [int(i) for i in scope.split(",") if i.isdigit()]
+        collections = Reach.of_scope(scope).collections
         hits = self._search.search(question, self._specialist.passages, collections=collections)
         return self._specialist.read(question, hits).covered
 
@@ -165,10 +165,8 @@ class Answers:
 
     def _answer(self, climb: _Climb) -> Iterator[Delta]:
         reading = climb.reading
-        if self._rungs and climb.ask.llm == "allow" and not reading.quotes and self._may_spend(climb):
-            if not reading.near:
-                climb.confidence = 1 - reading.confidence
-                return
+        may_ask = self._rungs and climb.ask.llm == "allow" and not reading.quotes
+        if may_ask and self._may_spend(climb) and reading.near:
             with climb.stage("llm"):
                 failed = yield from self._ask_llm(climb, reading)
             if failed is None:

@@ -150,6 +150,11 @@ class Reach:
         found = self.collections
         return "" if found is None else ",".join(map(str, found)) or "-"
 
+    @classmethod
+    def of_scope(cls, scope: str) -> "Reach":
+        """What a scope was written for."""
+        return cls() if scope == "" else cls(tuple(int(i) for i in scope.split(",") if i.isdigit()))
+
 
 EVERYTHING = Reach()
 

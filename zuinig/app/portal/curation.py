@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from zuinig.app.api.memories import MemoryOut
 from zuinig.app.services import Services
 from zuinig.core.tables import Answer, ApiKey, Collection, Document, LedgerEntry, Memory, Suggestion, now
-from zuinig.core.types import MemoryStatus, Source, SuggestionKind, SuggestionStatus
+from zuinig.core.types import MemoryStatus, Reach, Source, SuggestionKind, SuggestionStatus
 from zuinig.memory.candidates import by_vector
 
 _IDS = re.compile(r"\b((?:doc|mem)_[0-9a-f]+)\b")
@@ -80,7 +80,7 @@ def provenance(session: Session, memory_id: int) -> Provenance:
     """Of a memory that is there."""
     memory = session.scalars(sa.select(Memory).where(Memory.id == memory_id)).one()
     key = session.get(ApiKey, memory.created_by) if memory.created_by is not None else None
-    ids = [int(i) for i in memory.scope.split(",") if i.isdigit()]
+    ids = Reach.of_scope(memory.scope).named or ()
     names = session.scalars(sa.select(Collection.name).where(Collection.id.in_(ids)).order_by(Collection.name)).all()
     # The books have an index by time, the answers none by memory.
     first = session.execute(
