@@ -133,3 +133,9 @@ def test_a_row_of_a_table_stands_under_the_names_of_its_columns(make_hit) -> Non
     packed = packed_of([replace(row, score=1.0)], 500)
     assert packed.context == "[1] Prices\nItem: Key; Price: 5 euros"
     assert hit.text[row.start : row.end] == packed.sources[0].sentences[0].text
+
+
+def test_a_passage_that_holds_but_the_header_of_its_table_says_nothing_in_full(make_hit) -> None:
+    header, row = make_hit("Item | Price", passage_id=1, context="Item | Price"), make_hit("One line.", passage_id=2)
+    reading = replace(NOTHING, hits=(header, row), sentences=tuple(sentences(header, row)))
+    assert chosen(pack(reading, TOKENS, 500, Packing.FULL)) == ["One line."]

@@ -76,11 +76,13 @@ def _seen(sentence: Sentence, passage: PassageRead | None) -> tuple[float, float
 
 def _over_the_rest(values: Floats, groups: Sequence[int] | None) -> Floats:
     """By how much each value is above the best of the others: of other groups, where there are groups."""
-    names = np.arange(len(values)) if groups is None else np.array(groups)
-    out = np.empty(len(values))
-    best = {name: values[names == name].max() for name in np.unique(names).tolist()}
-    for i, name in enumerate(names.tolist()):
-        others = [value for other, value in best.items() if other != name]
+    names = range(len(values)) if groups is None else groups
+    best: dict[int, float] = {}
+    for name, value in zip(names, values.tolist(), strict=True):
+        best[name] = max(value, best.get(name, value))
+    top, *others = sorted(best, key=best.__getitem__, reverse=True)
+    if not others:
         # Alone in a store of a few lines nothing stands out.
-        out[i] = values[i] - max(others, default=values[i])
-    return out
+        return np.zeros(len(values))
+    rest: Floats = np.array([best[others[0] if name == top else top] for name in names])
+    return values - rest

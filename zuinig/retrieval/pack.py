@@ -88,7 +88,8 @@ def pack(reading: Reading, tokens: Tokens, budget: int, level: Packing = Packing
     bag = _Bag(tokens, budget)
     if level is Packing.FULL:
         for hit in reading.hits:
-            bag.take(*of_hit(hit)) if hit.text.strip() else None
+            if whole := of_hit(hit):
+                bag.take(*whole)
     else:
         _choose(reading.sentences, bag, _ENOUGH[level])
     return _packed(bag.taken.values(), reading.sentences, tokens, budget)

@@ -34,23 +34,31 @@ _QUOTED = 0.8
 class Reading:
     """What the passages say. hits and sentences: best first; a sentence's score: the chance that it holds the answer.
 
-    confidence: the chance that what it quotes, or would quote, says the answer. covered: whether the documents seem to
-    cover the question at all. near: whether an LLM may make something of them. quotes: what the specialist answers, if
-    it is sure enough. lasting: whether it is sure enough to be remembered.
-    closest: what it would have quoted.
+    confidence: the chance that what comes closest says the answer. near: whether an LLM may make something of the
+    passages. sure: whether the specialist may answer with what comes closest. lasting: whether it is sure enough for
+    that to be remembered.
     """
 
     hits: tuple[Hit, ...]
     sentences: tuple[Sentence, ...]
-    confidence: float
-    covered: bool
-    near: bool
-    quotes: tuple[Sentence, ...]
-    lasting: bool
     closest: tuple[Sentence, ...]
+    confidence: float
+    near: bool
+    sure: bool
+    lasting: bool
+
+    @property
+    def quotes(self) -> tuple[Sentence, ...]:
+        """What the specialist answers."""
+        return self.closest if self.sure else ()
+
+    @property
+    def covered(self) -> bool:
+        """Whether the documents seem to cover the question at all."""
+        return self.confidence >= COVERED_FROM
 
 
-NOTHING = Reading((), (), 0.0, False, False, (), False, ())
+NOTHING = Reading((), (), (), 0.0, near=False, sure=False, lasting=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +121,14 @@ class Specialist:
         confidence = self._confidence(model, chances, features) if is_read else 0.0
         right_from_there_on = float(rises(np.array([confidence]), model.scale)[0])
         ranked = _ranked(split, chances)
-        closest = _quotes(ranked)
         return Reading(
             _reranked(hits, ranked),
             tuple(ranked),
+            _quotes(ranked),
             confidence,
-            confidence >= COVERED_FROM,
-            confidence >= _NEAR_FROM or not is_read,
-            closest if right_from_there_on >= self._least else (),
-            right_from_there_on >= _LASTING,
-            closest,
+            near=confidence >= _NEAR_FROM or not is_read,
+            sure=right_from_there_on >= self._least,
+            lasting=right_from_there_on >= _LASTING,
         )
 
     def _confidence(self, model: _Calibrated, chances: Floats, features: Floats) -> float:
