@@ -7,7 +7,6 @@ of questions beside passages, (n, tokens) of ids, mask and token types, and give
 relevant and answerable, and `tokens` (n, tokens, 3), those of start, end and keep.
 """
 
-import argparse
 from pathlib import Path
 
 from zuinig.training import to_onnx
@@ -22,14 +21,5 @@ def export(source: Path, target: Path, *, int8: bool = True) -> None:
     to_onnx.write(train_reader.load(source), source, target, OUTPUTS, int8=int8)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
-    parser.add_argument("--fp32", action="store_true", help="leave the weights as they are, to compare with")
-    args = parser.parse_args()
-    export(args.source, args.target, int8=not args.fp32)
-
-
 if __name__ == "__main__":
-    main()
+    to_onnx.command(__doc__, export)

@@ -6,7 +6,6 @@ TARGET gets model.onnx and tokenizer.json; `fit_verifier` adds config.json with 
 of pairs, (n, tokens) of ids, mask and token types, and gives logits (n,).
 """
 
-import argparse
 from pathlib import Path
 
 from zuinig.training import to_onnx
@@ -24,14 +23,5 @@ def export(source: Path, target: Path, *, int8: bool = True) -> None:
     to_onnx.write(model, source, target, {"logit": ["batch"]}, int8=int8)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("target", type=Path)
-    parser.add_argument("--fp32", action="store_true", help="leave the weights as they are, to compare with")
-    args = parser.parse_args()
-    export(args.source, args.target, int8=not args.fp32)
-
-
 if __name__ == "__main__":
-    main()
+    to_onnx.command(__doc__, export)

@@ -7,18 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from zuinig.app.models import Kind
-from zuinig.training import dequantise, export_embedder, export_reader, export_verifier, grid, losses
+from zuinig.training import (
+    dequantise,
+    export_embedder,
+    export_reader,
+    export_verifier,
+    grid,
+    losses,
+    train_reader,
+    train_verifier,
+)
 from zuinig.training.fine_tune import Plan
-from zuinig.training.train_reader import Reader
-from zuinig.training.train_verifier import MAX_TOKENS as VERIFIER_TOKENS
-from zuinig.training.train_verifier import Verifier
 
 # Passes, examples in a batch, rate.
 _PLANS = {"reader": (4, 16, 1e-4), "verifier": (2, 16, 3e-5), "embedder": (4, 32, 2e-5)}
-_MAX_TOKENS = {"reader": 256, "verifier": VERIFIER_TOKENS, "embedder": 256}
+_MAX_TOKENS = {"reader": train_reader.MAX_TOKENS, "verifier": train_verifier.MAX_TOKENS, "embedder": 256}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +41,16 @@ class Pupil:
         """model.onnx and tokenizer.json, int8, in made; the calibration is whoever compares them's. work: scratch."""
         final = work / "final"
         grid.leave(self.model)
-        encoder = self.model.model if self.kind == "embedder" else self.model.encoder
-        encoder.save_pretrained(final)
+        final.mkdir(parents=True, exist_ok=True)
         shutil.copy(self.base / "tokenizer.json", final)
         if self.kind == "reader":
-            heads = {"of_passage": self.model.of_passage.state_dict(), "of_tokens": self.model.of_tokens.state_dict()}
-            torch.save(heads, final / "heads.pt")
+            train_reader.save(self.model, final)
             export_reader.export(final, made)
         elif self.kind == "verifier":
-            torch.save(self.model.head.state_dict(), final / "head.pt")
+            train_verifier.save(self.model, final)
             export_verifier.export(final, made)
         else:
+            self.model.model.save_pretrained(final)
             export_embedder.export(final, made)
             config = json.loads((self.base / "config.json").read_text()) | {"id": made.name}
             (made / "config.json").write_text(json.dumps(config, indent=2) + "\n")
@@ -60,9 +63,9 @@ def of(kind: Kind, base: Path) -> Pupil:
     model: Any
     loss: Callable[[Any, Sequence[Any]], Any]
     if kind == "reader":
-        model, loss = Reader(encoder), losses.reading(words)
+        model, loss = train_reader.Reader(encoder), losses.reading(words)
     elif kind == "verifier":
-        model, loss = Verifier(encoder), losses.judging(words)
+        model, loss = train_verifier.Verifier(encoder), losses.judging(words)
     else:
         model, loss = losses.Embedding(encoder), losses.finding(words)
     dequantise.load(model, base)

@@ -4,19 +4,17 @@ keep and the span of the answer.
     python -m zuinig.training.train_reader SOURCE reading.jsonl CHECKPOINTS [--minutes 100]
 
 SOURCE: a folder in the sentence-transformers layout (all-MiniLM-L6-v2, or the `final` of `train_verifier`, whose layers
-compare two texts already); reading.jsonl: from `reading_pairs`. Runs on a GPU where there is one, else on the CPU. A
-checkpoint is written every 200 steps, and a run that finds one goes on from it; CHECKPOINTS/final is what
-`export_reader` reads.
+compare two texts already), or a reader that `export_reader` wrote, which is trained further; reading.jsonl: from
+`reading_pairs`. Runs on a GPU where there is one, else on the CPU. A checkpoint is written every 200 steps, and a run
+that finds one goes on from it; CHECKPOINTS/final is what `export_reader` reads.
 
 Where it is not known which span answers which question, the spans are shared out among the questions of the paragraph
 by what the model itself believes (EM; the shares balanced as in Sinkhorn and Knopp 1967), and one cut parts the
 answerable questions from those after them that are not.
 """
 
-import argparse
 import json
 import random
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +22,22 @@ from typing import Any
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid, pad
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
 
 from zuinig.retrieval.sentences import split
+from zuinig.training import dequantise, steps, unanswerable
 
 MAX_TOKENS = 256
 _MOST_QUESTIONS = 8
 _NEAR_SHARE = 0.4
+_ALTERED_SHARE = 0.3
 _TITLED = 0.6
 _MASKED = -1e4
 _ROWS_AT_ONCE = 12
 _KNOWN_AGAIN = 6
 _WRITTEN_AGAIN = 8
+_WARMUP = 100  # steps
+_HEADS_FASTER = 5
 
 
 class Reader(torch.nn.Module):  # type: ignore[misc]
@@ -61,7 +63,9 @@ class Reader(torch.nn.Module):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A question beside a paragraph. own: whether the question was asked of it; at: its place among the group's."""
+    """A question beside a paragraph. own: whether the question was asked of it, word for word where it is not altered;
+    at: its place among the group's.
+    """
 
     group: int
     at: int
@@ -69,6 +73,7 @@ class Row:
     text: str
     offset: int  # of the paragraph in text
     own: bool
+    altered: bool = False
 
 
 def rows_of(paragraphs: Sequence[dict[str, Any]], batch: Sequence[int], chance: random.Random) -> list[Row]:
@@ -82,6 +87,11 @@ def rows_of(paragraphs: Sequence[dict[str, Any]], batch: Sequence[int], chance: 
             if paragraph["near"][at] and chance.random() < _NEAR_SHARE:
                 other = paragraphs[chance.choice(paragraph["near"][at])]
                 rows.append(Row(n, at, question, *_titled(other, chance), False))
+            if chance.random() < _ALTERED_SHARE:
+                near = [paragraphs[i]["text"] for i in paragraph["near"][at]]
+                made = unanswerable.altered(question, paragraph["text"], near, chance)
+                if made is not None:
+                    rows.append(Row(n, at, made, text, offset, True, altered=True))
     return rows
 
 
@@ -107,7 +117,7 @@ def batches(paragraphs: Sequence[dict[str, Any]], chosen: Sequence[int], size: i
         rows = 0.0
         for i in pool:
             batch.append(i)
-            rows += len(asked_of(paragraphs[i])) * (1 + _NEAR_SHARE)
+            rows += len(asked_of(paragraphs[i])) * (1 + _NEAR_SHARE + _ALTERED_SHARE)
             if rows >= size:
                 made.append(batch)
                 batch, rows = [], 0.0
@@ -172,7 +182,7 @@ class Losses:
         answerable, answerable_weight = self._passages.new_zeros(len(self._rows)), torch.ones(len(self._rows))
         by_group: dict[int, list[int]] = {}
         for i, row in enumerate(self._rows):
-            if row.own:
+            if row.own and not row.altered:
                 by_group.setdefault(row.group, []).append(i)
             else:
                 keeps.append(self._keep(i, None))
@@ -263,66 +273,19 @@ def run(model: Reader, encoded: Any, device: str) -> tuple[Any, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("reading", type=Path)
-    parser.add_argument("checkpoints", type=Path)
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rate", type=float, default=1e-4)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument(
-        "--minutes", type=float, default=1e9, help="the learning rate reaches zero by then at the latest"
-    )
-    args = parser.parse_args()
-
-    torch.manual_seed(1)
-    torch.set_num_threads(args.threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = AutoTokenizer.from_pretrained(args.source)
+    args = steps.arguments(__doc__, "reading", batch=32, rate=1e-4)
+    device = steps.device()
     paragraphs = [json.loads(line) for line in args.reading.open()]
-    encoder = AutoModel.from_pretrained(
-        args.source,
-        attn_implementation="eager",
-        # Drawing their masks takes a third of the time of a step on a CPU, and one pass over the text overfits little.
-        attention_probs_dropout_prob=0.0,
-        hidden_dropout_prob=0.0,
-    )
-    model = Reader(encoder).to(device).train()
+    tokenizer, model = _source(args.source)
+    model = model.to(device).train()
     model.encoder.embeddings.requires_grad_(False)
     heads = [*model.of_passage.parameters(), *model.of_tokens.parameters()]
     layers = [p for p in model.encoder.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        [{"params": layers, "times": 1}, {"params": heads, "times": 5}], args.rate, weight_decay=0.01, fused=True
-    )
-    asked = [i for i, p in enumerate(paragraphs) if p["questions"]]
-    known = [i for i in asked if paragraphs[i]["gold"][0] is not None]
-    # Of the documents that a helpdesk has there is least.
-    known += [i for i in known if paragraphs[i].get("written") for _ in range(_WRITTEN_AGAIN)]
-    # What is certain comes first, so that the model has a belief by which to share out the rest.
-    plan = list(batches(paragraphs, known, args.batch, seed=0))
-    for epoch in range(1, args.epochs + 1):
-        # What people wrote and marked as unanswerable is little, and comes again.
-        mixed = list(batches(paragraphs, asked, args.batch, seed=epoch))
-        for again in range(_KNOWN_AGAIN):
-            mixed += batches(paragraphs, known, args.batch, seed=100 * epoch + again)
-        random.Random(epoch).shuffle(mixed)
-        plan += mixed
-    args.checkpoints.mkdir(parents=True, exist_ok=True)
-    saved = args.checkpoints / "state.pt"
-    first, spent = 0, 0.0
-    if saved.exists():
-        state = torch.load(saved, map_location=device)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first, spent = state["step"], state["spent"]
-    begun, running, read = time.monotonic() - spent, 0.0, 0
-    for step in range(first, len(plan)):
-        done = max(step / len(plan), (time.monotonic() - begun) / 60 / args.minutes)
-        if done >= 1:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = group["times"] * args.rate * min(1, (step + 1) / 100) * (1 - done)
+    groups = [{"params": layers, "lr": args.rate}, {"params": heads, "lr": _HEADS_FASTER * args.rate}]
+    optimizer = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
+    plan = planned(paragraphs, args.epochs, args.batch, believes=_exported(args.source))
+
+    def loss(step: int) -> Any:
         rows = rows_of(paragraphs, plan[step], random.Random(step))
         encoded = tokenizer(
             [r.question for r in rows],
@@ -333,31 +296,57 @@ def main() -> None:
             return_offsets_mapping=True,
             return_tensors="pt",
         )
-        out = run(model, encoded, device)
-        loss = Losses(paragraphs, plan[step], rows, encoded, out).total()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        running += loss.item()
-        read += len(rows)
-        if (step + 1) % 50 == 0:
-            minutes = (time.monotonic() - begun) / 60
-            print(
-                f"step {step + 1} of {len(plan)}, {minutes:.1f} min, {read} rows, loss {running / 50:.4f}", flush=True
-            )
-            running = 0.0
-        if (step + 1) % 200 == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-            torch.save(state | {"spent": time.monotonic() - begun}, saved.with_suffix(".new"))
-            saved.with_suffix(".new").replace(saved)
-    save(model, tokenizer, args.checkpoints / "final")
-    print(f"trained in {(time.monotonic() - begun) / 60:.0f} minutes", flush=True)
+        return Losses(paragraphs, plan[step], rows, encoded, run(model, encoded, device)).total()
+
+    steps.train(model, optimizer, loss, len(plan), args.checkpoints, minutes=args.minutes, warmup=_WARMUP)
+    save(model, args.checkpoints / "final")
+    tokenizer.save_pretrained(args.checkpoints / "final")
 
 
-def save(model: Reader, tokenizer: Any, folder: Path) -> None:
+def _source(folder: Path) -> tuple[Any, Reader]:
+    """The tokenizer, and the model to begin with."""
+    if _exported(folder):
+        tokenizer = PreTrainedTokenizerFast(
+            tokenizer_file=str(folder / "tokenizer.json"), pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
+        )
+        return tokenizer, dequantise.load(Reader(dequantise.encoder(folder, prefix="encoder.")), folder)
+    encoder = AutoModel.from_pretrained(
+        folder,
+        attn_implementation="eager",
+        # Drawing their masks takes a third of the time of a step on a CPU, and one pass over the text overfits little.
+        attention_probs_dropout_prob=0.0,
+        hidden_dropout_prob=0.0,
+    )
+    return AutoTokenizer.from_pretrained(folder), Reader(encoder)
+
+
+def _exported(folder: Path) -> bool:
+    return (folder / "model.onnx").is_file()
+
+
+def planned(
+    paragraphs: Sequence[dict[str, Any]], epochs: int, batch: int, *, believes: bool = False
+) -> list[list[int]]:
+    """The batches, in their order. believes: the model has learnt to read before."""
+    asked = [i for i, p in enumerate(paragraphs) if p["questions"]]
+    known = [i for i in asked if paragraphs[i]["gold"][0] is not None]
+    # Of the documents that a helpdesk has there is least.
+    known += [i for i in known if paragraphs[i].get("written") for _ in range(_WRITTEN_AGAIN)]
+    # What is certain comes first, so that the model has a belief by which to share out the rest.
+    plan = [] if believes else list(batches(paragraphs, known, batch, seed=0))
+    for epoch in range(1, epochs + 1):
+        # What people wrote and marked as unanswerable is little, and comes again.
+        mixed = list(batches(paragraphs, asked, batch, seed=epoch))
+        for again in range(_KNOWN_AGAIN):
+            mixed += batches(paragraphs, known, batch, seed=100 * epoch + again)
+        random.Random(epoch).shuffle(mixed)
+        plan += mixed
+    return plan
+
+
+def save(model: Reader, folder: Path) -> None:
+    """The weights; `export_reader` wants the tokenizer's files beside them."""
     model.encoder.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
     torch.save(
         {"of_passage": model.of_passage.state_dict(), "of_tokens": model.of_tokens.state_dict()}, folder / "heads.pt"
     )

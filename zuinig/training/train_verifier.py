@@ -4,14 +4,12 @@
 
 SOURCE: a folder in the sentence-transformers layout, or the `final` of an earlier run to go on from; pairs.jsonl: from
 `question_pairs`. Runs on a GPU where there is
-one, else on the CPU (bfloat16 where the processor has it, which doubles the speed). A checkpoint is written every 250
+one, else on the CPU (bfloat16 where the processor has it, which doubles the speed). A checkpoint is written every 200
 steps, and a run that finds one goes on from it; CHECKPOINTS/final is what `export_verifier` reads.
 """
 
-import argparse
 import json
 import random
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,10 @@ from typing import Any
 import torch
 from transformers import AutoModel, AutoTokenizer
 
+from zuinig.training import steps
+
 MAX_TOKENS = 96
+_WARMUP = 150  # steps
 
 
 class Verifier(torch.nn.Module):  # type: ignore[misc]
@@ -53,22 +54,8 @@ def batches(lengths: Sequence[int], size: int, epoch: int) -> Iterator[list[int]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source", type=Path)
-    parser.add_argument("pairs", type=Path)
-    parser.add_argument("checkpoints", type=Path)
-    parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=8e-5)
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument(
-        "--minutes", type=float, default=1e9, help="the learning rate reaches zero by then at the latest"
-    )
-    args = parser.parse_args()
-
-    torch.manual_seed(1)
-    torch.set_num_threads(args.threads)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    args = steps.arguments(__doc__, "pairs", batch=128, rate=8e-5)
+    device = steps.device()
     tokenizer = AutoTokenizer.from_pretrained(args.source)
     rows = [json.loads(line) for line in args.pairs.open()]
     encoded = tokenizer([r["a"] for r in rows], [r["b"] for r in rows], truncation=True, max_length=MAX_TOKENS)
@@ -84,21 +71,8 @@ def main() -> None:
         for epoch in range(args.epochs)
         for batch in batches([len(i) for i in encoded["input_ids"]], args.batch, epoch)
     ]
-    args.checkpoints.mkdir(parents=True, exist_ok=True)
-    saved = args.checkpoints / "state.pt"
-    first, spent = 0, 0.0
-    if saved.exists():
-        state = torch.load(saved, map_location=device)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first, spent = state["step"], state["spent"]
-    begun, running = time.monotonic() - spent, 0.0
-    for step in range(first, len(plan)):
-        done = max(step / len(plan), (time.monotonic() - begun) / 60 / args.minutes)
-        if done >= 1:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = args.rate * min(1, step / 150) * (1 - done)
+
+    def loss(step: int) -> Any:
         batch = plan[step]
         inputs = tokenizer.pad(
             {name: [encoded[name][i] for i in batch] for name in ("input_ids", "attention_mask", "token_type_ids")},
@@ -108,24 +82,17 @@ def main() -> None:
         weights = torch.tensor([rows[i]["weight"] for i in batch], device=device)
         with torch.autocast(device, torch.bfloat16):
             logits = model(**inputs)
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels, weights)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        running += loss.item()
-        if (step + 1) % 100 == 0:
-            print(f"step {step + 1} of {len(plan)}, done {done:.1%}, loss {running / 100:.4f}", flush=True)
-            running = 0.0
-        if (step + 1) % 250 == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
-            torch.save(state | {"spent": time.monotonic() - begun}, saved.with_suffix(".new"))
-            saved.with_suffix(".new").replace(saved)
-    final = args.checkpoints / "final"
-    model.encoder.save_pretrained(final)
-    tokenizer.save_pretrained(final)
-    torch.save(model.head.state_dict(), final / "head.pt")
-    print(f"trained in {(time.monotonic() - begun) / 60:.0f} minutes", flush=True)
+        return torch.nn.functional.binary_cross_entropy_with_logits(logits, labels, weights)
+
+    steps.train(model, optimizer, loss, len(plan), args.checkpoints, minutes=args.minutes, warmup=_WARMUP)
+    save(model, args.checkpoints / "final")
+    tokenizer.save_pretrained(args.checkpoints / "final")
+
+
+def save(model: Verifier, folder: Path) -> None:
+    """The weights; `export_verifier` wants the tokenizer's files beside them."""
+    model.encoder.save_pretrained(folder)
+    torch.save(model.head.state_dict(), folder / "head.pt")
 
 
 if __name__ == "__main__":
