@@ -51,7 +51,7 @@ from zuinig.retrieval.read import Reading
 from zuinig.training import document_sets
 
 _WRITTEN = Path(__file__).parent / "data" / "squad_rewordings.jsonl"
-_ASKER = Principal("key_benchmark", "benchmark", frozenset({Scope.ADMIN}))
+_ASKER = Principal("key_benchmark", "key_benchmark", "benchmark", frozenset({Scope.ADMIN}))
 _NO_HURRY_S = 600
 _STEPS = 20  # thresholds of GPTCache above its default one
 

@@ -156,7 +156,7 @@ def main() -> None:
         services = build(settings, llm=llm)
         document_sets.fill(services, found.texts)
         print(f"{args.domain}: {len(found.texts)} documents, {services.passages.count()} passages", flush=True)
-        asker, done = Principal("bench", "bench", frozenset(Scope)), 0
+        asker, done = Principal("bench", "bench", "bench", frozenset(Scope)), 0
         for goal in map(int, args.dialogs.split(",")):
             before, sources = llm.calls, Counter[str]()
             for n, question in enumerate(asked[done:goal], done + 1):

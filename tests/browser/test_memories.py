@@ -323,7 +323,7 @@ def test_a_reader_sees_memories_and_changes_nothing(running, open_page, reader):
 
 def test_another_site_cannot_curate_with_the_session(running):
     memory = written(running, "Who may wind the clock?", "Ann.")
-    cookie = {"cookie": f"zuinig_session={running.services.auth.open_session(running.key)}", "authorization": ""}
+    cookie = {"cookie": f"zuinig_session={running.services.auth.sign_in_with_key(running.key)}", "authorization": ""}
     for path in (f"memories/{memory}/delete", f"review/{memory}/reject", "review/refresh", "memories/import"):
         foreign = {**cookie, "origin": "https://evil.example"}
         assert running.client.post(f"/portal/{path}", headers=foreign).status_code == 403, path

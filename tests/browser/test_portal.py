@@ -281,7 +281,7 @@ def test_sign_in_link_works_once(running):
     ],
 )
 def test_another_site_cannot_act_with_the_session(running, path, sent):
-    cookie = {"cookie": f"zuinig_session={running.services.auth.open_session(running.key)}", "authorization": ""}
+    cookie = {"cookie": f"zuinig_session={running.services.auth.sign_in_with_key(running.key)}", "authorization": ""}
     foreign = running.client.post(path, **sent, headers={**cookie, "origin": "https://evil.example"})
     assert foreign.status_code == 403
     own = running.client.post(path, **sent, headers={**cookie, "origin": running.url})

@@ -13,9 +13,9 @@ from zuinig.core.errors import BadRequest, NotFound
 from zuinig.core.tables import Answer, Conversation, LedgerEntry
 from zuinig.core.types import Principal, Scope, Source, Usage
 
-ANNA = Principal("key_anna", "Anna's", frozenset({Scope.ASK}), user="anna", group="helpdesk")
-BRAM = Principal("key_bram", "Bram's", frozenset({Scope.ASK}), user="bram", group="helpdesk")
-ADMIN = Principal("key_admin", "admin", frozenset({Scope.ADMIN}))
+ANNA = Principal("key_anna", "key_anna", "Anna's", frozenset({Scope.ASK}), user="anna", group="helpdesk")
+BRAM = Principal("key_bram", "key_bram", "Bram's", frozenset({Scope.ASK}), user="bram", group="helpdesk")
+ADMIN = Principal("key_admin", "key_admin", "admin", frozenset({Scope.ADMIN}))
 SPENT = Usage(90, 10, 900, 0.25, 0.75, "m")
 
 
@@ -27,14 +27,14 @@ def spend(quick):
         nonlocal count
         count += 1
         with quick.db.write() as session:
-            conversation = Conversation(key_id=principal.key_id)
+            conversation = Conversation(owner_id=principal.key_id)
             session.add(conversation)
             session.flush()
             session.add(
                 Answer(
                     id=f"ans_{count}",
                     conversation_id=conversation.id,
-                    key_id=principal.key_id,
+                    owner_id=principal.key_id,
                     question="Why?",
                     standalone_question="Why?",
                     answer="So.",
@@ -77,7 +77,7 @@ def test_each_budget_counts_what_its_own_spend(quick, put, spend):
     put("user", "bram", cost=Decimal(1))
     key, _ = quick.auth.create_key("carla's", [Scope.ASK], user="carla")
     put("key", key.id, tokens=1000)
-    carla = Principal(key.id, "carla's", frozenset({Scope.ASK}), user="carla")
+    carla = Principal(key.id, key.id, "carla's", frozenset({Scope.ASK}), user="carla")
     for who, times in ((ANNA, 1), (BRAM, 2), (carla, 3)):
         for _ in range(times):
             spend(who)

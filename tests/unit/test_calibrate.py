@@ -60,14 +60,14 @@ def judged(quick):
 
     def judge(key_id: str, verdict: Verdict, n: int) -> None:
         with quick.db.write() as session:
-            conversation = Conversation(key_id=key_id)
+            conversation = Conversation(owner_id=key_id)
             session.add(conversation)
             session.flush()
             for i in range(n):
                 answer = Answer(
                     id=f"ans_{key_id}_{verdict}_{i}",
                     conversation_id=conversation.id,
-                    key_id=key_id,
+                    owner_id=key_id,
                     question="Why?",
                     standalone_question="Why?",
                     answer="So.",
@@ -86,7 +86,7 @@ def judged(quick):
                     usage=Usage(),
                     timing_ms={},
                 )
-                session.add(Feedback(answer_id=answer.id, key_id=key_id, verdict=verdict))
+                session.add(Feedback(answer_id=answer.id, owner_id=key_id, verdict=verdict))
 
     return judge
 

@@ -30,11 +30,11 @@ def found(services) -> dict[str, Dialog]:
 
 def answered(services, question: str, source: Source, *, memory_id=None, confidence=0.9, steps=(), citations=()) -> str:
     with services.db.write() as session:
-        conversation = Conversation(key_id="key_1")
+        conversation = Conversation(owner_id="key_1")
         session.add(conversation)
         session.flush()
         answer = Answer(
-            id=new_id("ans"), conversation_id=conversation.id, key_id="key_1", question=question,
+            id=new_id("ans"), conversation_id=conversation.id, owner_id="key_1", question=question,
             standalone_question=question, answer="x", source=source, confidence=confidence,
             citations=list(citations), memory_id=memory_id,
         )  # fmt: skip

@@ -42,13 +42,13 @@ def write(quick):
         count += 1
         identity = f"ans_{count}"
         with quick.db.write() as session:
-            conversation = Conversation(key_id="key_1")
+            conversation = Conversation(owner_id="key_1")
             session.add(conversation)
             session.flush()
             row = Answer(
                 id=identity,
                 conversation_id=conversation.id,
-                key_id="key_1",
+                owner_id="key_1",
                 question="Why?",
                 standalone_question="Why?",
                 answer=answer,
@@ -171,7 +171,7 @@ def test_wrong_is_what_readers_said_and_no_curator_dismissed(quick, write, told)
         answer = write()
         with quick.db.write() as session:
             for n, (verdict, dismissed) in enumerate(given):
-                session.add(Feedback(answer_id=answer, key_id=f"key_{n}", verdict=verdict, dismissed=dismissed))
+                session.add(Feedback(answer_id=answer, owner_id=f"key_{n}", verdict=verdict, dismissed=dismissed))
     row = told("source")["specialist"]
     assert (row.questions, row.reviewed, row.wrong, row.wrong_rate) == (5, 4, 2, 0.5)
 

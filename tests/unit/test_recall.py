@@ -237,7 +237,7 @@ def test_one_who_may_read_nothing_is_told_nothing(rights):
     services.answers.ask(Ask(HOTEL), keys["all"])
     nobody = Reach(readable=frozenset())
     assert services.recall.find(HOTEL, nobody).candidates == ()
-    assert services.search.search(HOTEL, 5, collections=nobody.collections) == []
+    assert services.search.search(HOTEL, 5, shelves=nobody.shelves) == []
 
 
 def test_a_collection_one_may_not_read_is_not_there(rights):

@@ -62,13 +62,13 @@ def note(quick):
 
     def write(*steps: tuple[str, str, str, str]) -> None:
         with quick.db.write() as session:
-            conversation = Conversation(key_id="k")
+            conversation = Conversation(owner_id="k")
             session.add(conversation)
             session.flush()
             answer = Answer(
                 id=new_id("ans"),
                 conversation_id=conversation.id,
-                key_id="k",
+                owner_id="k",
                 question="q",
                 standalone_question="q",
                 answer="a",

@@ -49,7 +49,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 def names(services: Services, query: str, collections: list[str] | None = None, limit: int = 10) -> list[str]:
     ids = services.search.collection_ids(collections)
-    return [h.filename for h in services.search.search(query, limit, collections=ids)]
+    return [h.filename for h in services.search.search(query, limit, shelves=ids)]
 
 
 def by_words(services: Services, query: str, collections: list[int] | None = None) -> set[str]:
@@ -75,12 +75,12 @@ def test_a_small_collection_is_found_by_vector_beside_a_large_one_that_is_nearer
     boat = next(h for h in quick.search.search("boat", 1))
     # As far from the boat as can be: every passage of the crowd is nearer.
     away = -quick.embedder.embed([f"{boat.context}\n{boat.text}"])
-    hits = quick.search.search("zzz", 5, collections=[club], vector=away)
+    hits = quick.search.search("zzz", 5, shelves=[club], vector=away)
     assert [(h.filename, h.similarity) for h in hits] == [("boat.md", -1.0)]
 
 
 def test_no_collections_are_none_and_not_all(house):
-    assert house.search.search("lamp", 5, collections=[]) == []
+    assert house.search.search("lamp", 5, shelves=[]) == []
     assert by_words(house, "lamp", []) == set()
 
 
@@ -195,7 +195,7 @@ def test_no_more_is_returned_than_asked_for_and_the_same_each_time(house):
 
 
 def test_the_retriever_of_langchain_goes_through_the_same_door(house):
-    retriever = ZuinigRetriever(search=house.search, k=3, collections=house.search.collection_ids(["club"]))
+    retriever = ZuinigRetriever(search=house.search, k=3, shelves=house.search.collection_ids(["club"]))
     [found] = retriever.invoke("lamp or boat")
     assert "harbour" in found.page_content
     assert found.metadata["title"] == "Boats"

@@ -30,6 +30,7 @@ from zuinig.retrieval.embed import Embedder, Vectors
 from zuinig.retrieval.pack import BASELINE_PASSAGES, baseline
 from zuinig.retrieval.read import NOTHING, Reading, Specialist, cite
 from zuinig.retrieval.search import Search
+from zuinig.retrieval.shelves import hidden as hidden_documents
 
 log = structlog.get_logger()
 
@@ -120,8 +121,7 @@ class Answers:
 
     def covers(self, question: str, scope: str) -> bool:
         """Whether the documents of the scope hold an answer by now. scope: see `Reach.scope`."""
-        collections = Reach.of_scope(scope).collections
-        hits = self._search.search(question, self._specialist.passages, collections=collections)
+        hits = self._search.search(question, self._specialist.passages, shelves=Reach.of_scope(scope).shelves)
         return self._specialist.read(question, hits).covered
 
     # The rungs
@@ -161,7 +161,7 @@ class Answers:
 
     def _passages(self, climb: _Climb, vector: Vectors | None) -> list[Hit]:
         limit = max(BASELINE_PASSAGES, self._specialist.passages)
-        return self._search.search(climb.standalone, limit, collections=climb.reach.collections, vector=vector)
+        return self._search.search(climb.standalone, limit, shelves=climb.reach.shelves, vector=vector)
 
     def _answer(self, climb: _Climb) -> Iterator[Delta]:
         reading = climb.reading
@@ -255,14 +255,14 @@ class Answers:
         with self._db.write() as session:
             # A conversation that begins here has an id that was made just now.
             if climb.ask.conversation_id is None or session.get(Conversation, climb.conversation_id) is None:
-                session.add(Conversation(id=climb.conversation_id, key_id=climb.principal.key_id))
+                session.add(Conversation(id=climb.conversation_id, owner_id=climb.principal.id))
                 session.flush()
             memory_id = self._remember(session, climb, usage, scope)
             session.add(
                 Answer(
                     id=answer_id,
                     conversation_id=climb.conversation_id,
-                    key_id=climb.principal.key_id,
+                    owner_id=climb.principal.id,
                     question=climb.ask.question,
                     standalone_question=climb.standalone,
                     answer=climb.answer,
@@ -316,7 +316,7 @@ class Answers:
                 confidence=climb.confidence,
                 citations=climb.citations,
                 baseline_tokens=usage.baseline_tokens,
-                created_by=climb.principal.key_id,
+                created_by=climb.principal.id,
                 vector=climb.vector,
                 embedder=self._embedder.id,
                 since=climb.seen,
@@ -349,14 +349,18 @@ def _answered(climb: _Climb, usage: Usage, answer_id: str, *, memory_id: int | N
 def _history(session: Session, conversation_id: str, principal: Principal) -> list[Turn]:
     """The last turns, oldest first. Raises NotFound for a conversation that is not the asker's."""
     conversation = session.get(Conversation, conversation_id)
-    if conversation is None or conversation.key_id != principal.key_id:
+    if conversation is None or conversation.owner_id != principal.id:
         raise NotFound(
             "There is no such conversation; leave conversation_id out to begin one.", param="conversation_id"
         )
     rows = session.execute(
-        sa.select(Answer.standalone_question, Answer.answer)
+        sa.select(Answer.standalone_question, Answer.answer, Answer.citations)
         .where(Answer.conversation_id == conversation_id)
         .order_by(Answer.id.desc())
         .limit(MOST_TURNS)
     ).all()
-    return [Turn(row.standalone_question, row.answer) for row in reversed(rows)]
+    cited = {c["document_id"] for row in rows for c in row.citations}
+    hidden = hidden_documents(session, cited, principal.readable)
+    # What was answered out of a document that the asker may no longer read is not told again in other words.
+    told = [row for row in rows if hidden.isdisjoint(c["document_id"] for c in row.citations)]
+    return [Turn(row.standalone_question, row.answer) for row in reversed(told)]

@@ -1,24 +1,34 @@
-"""Who asks: API keys, one-time sign-in links, and sessions of the portal."""
+"""Who asks: API keys, one-time sign-in links, passwords, and the sessions of the portal."""
 
 import hashlib
-import hmac
 import os
 import secrets
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
+from sqlalchemy.orm import Session
 
+from zuinig.app import rights
 from zuinig.core.db import Database
-from zuinig.core.errors import BadRequest, Forbidden, NotFound, Unauthenticated
+from zuinig.core.errors import BadRequest, NotFound, Unauthenticated
 from zuinig.core.settings import Settings
-from zuinig.core.tables import ApiKey, SignIn, now
+from zuinig.core.tables import ApiKey, PortalSession, SignIn, User, now
 from zuinig.core.types import Principal, Scope
 
 _SIGN_IN_HOURS = 24
+# Of wrong passwords in a row, from which on each doubles the wait, up to a quarter of an hour.
+_FREE_TRIES = 4
+_LONGEST_LOCK_S = 900
+_WRONG = "Name or password is wrong."
+
+_hasher = PasswordHasher()
+# Compared with where there is no such name, so that it takes as long as where there is.
+_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +37,17 @@ class KeyInfo:
     name: str
     scopes: tuple[str, ...]
     collections: tuple[int, ...] | None
+    user_id: str | None
     user: str | None
     group: str | None
     created_at: datetime
+    expires_at: datetime | None
     revoked_at: datetime | None
 
 
 class Auth:
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db, self._settings = db, settings
-        self._secret = _secret(settings.data_dir / "session.secret")
 
     # Keys
 
@@ -46,37 +57,60 @@ class Auth:
         scopes: Iterable[Scope],
         *,
         collections: Iterable[int] | None = None,
+        user_id: str | None = None,
         user: str | None = None,
         group: str | None = None,
+        expires_at: datetime | None = None,
     ) -> tuple[KeyInfo, str]:
         """The key itself is shown once; only its hash is kept. collections: ids of those it may read; None for all.
 
-        user, group: on whose account the ledger and budgets put what it asks.
+        user_id: the person whose rights it has at most. user, group: on whose account the ledger and budgets put what
+        it asks.
 
-        Raises BadRequest for an admin key that may not read everything.
+        Raises BadRequest for a key that may change things but not read everything, NotFound for nobody's.
         """
         scopes = sorted(set(scopes))
-        if collections is not None and (Scope.ADMIN in scopes or Scope.UPLOAD in scopes):
+        if collections is not None and not {Scope.READ, Scope.ASK}.issuperset(scopes):
             raise BadRequest("A key that reads some collections only can have the scopes read and ask, no others.")
+        if expires_at is not None and expires_at <= now():
+            raise BadRequest("A key that has expired already is of no use; give a later moment.", param="expires_at")
         key = f"zk_{secrets.token_urlsafe(32)}"
         with self._db.write() as session:
-            chosen = sorted(set(collections)) if collections is not None else None
-            row = ApiKey(name=name, key_hash=_hash(key), scopes=scopes, collections=chosen, user=user, group=group)
+            if user_id is not None and session.get(User, user_id) is None:
+                raise NotFound("There is no such user.", param="user_id")
+            row = ApiKey(
+                name=name,
+                key_hash=_hash(key),
+                scopes=scopes,
+                collections=sorted(set(collections)) if collections is not None else None,
+                user_id=user_id,
+                user=user,
+                group=group,
+                expires_at=expires_at,
+            )
             session.add(row)
             session.flush()
             return _info(row), key
 
-    def all_keys(self) -> list[KeyInfo]:
+    def all_keys(self, user_id: str | None = None) -> list[KeyInfo]:
+        """Oldest first. user_id: of this person only."""
+        wanted = sa.select(ApiKey).order_by(ApiKey.id)
+        if user_id is not None:
+            wanted = wanted.where(ApiKey.user_id == user_id)
         with self._db.read() as session:
-            return [_info(row) for row in session.scalars(sa.select(ApiKey).order_by(ApiKey.id))]
+            return [_info(row) for row in session.scalars(wanted)]
 
-    def revoke(self, key_id: str) -> None:
-        """Takes effect with the next request, sessions opened with the key included. Raises NotFound."""
+    def revoke(self, key_id: str, *, user_id: str | None = None) -> None:
+        """Takes effect with the next request; sessions opened with the key end too. Raises NotFound.
+
+        user_id: only a key of this person.
+        """
         with self._db.write() as session:
             row = session.get(ApiKey, key_id)
-            if row is None:
+            if row is None or (user_id is not None and row.user_id != user_id):
                 raise NotFound(f"There is no key {key_id}; `zuinig keys list` shows them.")
             row.revoked_at = row.revoked_at or now()
+            session.execute(sa.delete(PortalSession).where(PortalSession.key_id == key_id))
 
     def ensure_admin_key(self) -> Path:
         """The first admin key, in a file that only its owner reads. Made anew where the file or its key is gone."""
@@ -95,10 +129,16 @@ class Auth:
         """Raises Unauthenticated."""
         with self._db.read() as session:
             # A lookup by hash tells nothing by its timing: the hash of a guess is not near the hash of the key.
-            row = session.scalar(sa.select(ApiKey).where(ApiKey.key_hash == _hash(key)))
-        return _principal(row)
+            return rights.of_key(session, session.scalar(sa.select(ApiKey).where(ApiKey.key_hash == _hash(key))))
 
-    # Sign-in links and sessions
+    def again(self, principal: Principal) -> Principal:
+        """The same, by what it may do now; for what goes on for long. Raises Unauthenticated."""
+        with self._db.read() as session:
+            if principal.key_id == principal.id and principal.id.startswith("usr_"):
+                return rights.of_user(session, session.get(User, principal.id))
+            return rights.of_key(session, session.get(ApiKey, principal.key_id))
+
+    # Signing in
 
     def sign_in_link(self, key_id: str | None = None) -> str:
         """A link that opens the portal once, within a day. key_id: whose rights; the admin key's where unset."""
@@ -122,64 +162,116 @@ class Auth:
             raise Unauthenticated(
                 "This sign-in link was used already or has expired; `zuinig keys sign-in` prints a new one."
             )
-        return self._session(row.key_id)
+        return self._open(key_id=row.key_id)
 
-    def open_session(self, key: str) -> str:
+    def sign_in_with_key(self, key: str) -> str:
         """A session for an API key. Raises Unauthenticated."""
-        return self._session(self.of_key(key).key_id)
+        return self._open(key_id=self.of_key(key).key_id)
 
-    def _session(self, key_id: str) -> str:
-        until = int(time.time() + self._settings.session_hours * 3600)
-        return f"{key_id}.{until}.{self._sign(key_id, until)}"
+    def sign_in(self, name: str, password: str) -> str:
+        """A session for a person. Raises Unauthenticated; after some wrong passwords in a row also for the right one,
+        until the wait is over.
+        """
+        with self._db.read() as session:
+            user = session.scalar(sa.select(User).where(User.name == name.strip().lower()))
+        wait = (user.locked_until - now()).total_seconds() if user is not None and user.locked_until else 0
+        right = matches(user.password_hash if user is not None else None, password)
+        if wait > 0:
+            raise Unauthenticated(
+                f"There were too many wrong passwords; try again in {int(wait) + 1} seconds.", code="locked"
+            )
+        if user is None or not right or user.disabled_at is not None:
+            if user is not None:
+                self._failed(user.id)
+            raise Unauthenticated(_WRONG, code="wrong_password")
+        return self.open_for(user.id, rehash=password if _hasher.check_needs_rehash(user.password_hash or "") else None)
+
+    def open_for(self, user_id: str, *, rehash: str | None = None) -> str:
+        """A session for a person who is known to be that person. rehash: the password, to be kept as is now usual."""
+        with self._db.write() as session:
+            user = session.get(User, user_id)
+            rights.of_user(session, user)
+            assert user is not None
+            user.failed_sign_ins, user.locked_until, user.last_sign_in_at = 0, None, now()
+            if rehash is not None:
+                user.password_hash = hashed(rehash)
+        return self._open(user_id=user_id)
+
+    def _failed(self, user_id: str) -> None:
+        with self._db.write() as session:
+            user = session.get(User, user_id)
+            if user is None:
+                return
+            user.failed_sign_ins += 1
+            over = user.failed_sign_ins - _FREE_TRIES
+            if over > 0:
+                user.locked_until = now() + timedelta(seconds=min(2.0 ** min(over, 20), _LONGEST_LOCK_S))
+
+    # Sessions
+
+    def _open(self, *, user_id: str | None = None, key_id: str | None = None) -> str:
+        token = secrets.token_urlsafe(32)
+        with self._db.write() as session:
+            session.execute(sa.delete(PortalSession).where(PortalSession.expires_at < now()))
+            expires = now() + timedelta(hours=self._settings.session_hours)
+            session.add(PortalSession(token_hash=_hash(token), user_id=user_id, key_id=key_id, expires_at=expires))
+        return token
 
     def of_session(self, cookie: str) -> Principal:
         """Raises Unauthenticated."""
-        key_id, _, rest = cookie.partition(".")
-        until, _, signature = rest.partition(".")
-        sound = (
-            until.isdigit()
-            and len(until) < 12
-            and hmac.compare_digest(self._sign(key_id, int(until)).encode(), signature.encode())
-        )
-        if not sound or int(until) < time.time():
-            raise Unauthenticated("Your session has ended; sign in again.", code="session_ended")
         with self._db.read() as session:
-            row = session.get(ApiKey, key_id)
-        return _principal(row)
+            row = session.get(PortalSession, _hash(cookie))
+            if row is None or row.expires_at <= now():
+                raise Unauthenticated("Your session has ended; sign in again.", code="session_ended")
+            if row.user_id is not None:
+                return rights.of_user(session, session.get(User, row.user_id))
+            return rights.of_key(session, session.get(ApiKey, row.key_id))
 
-    def _sign(self, key_id: str, until: int) -> str:
-        return hmac.new(self._secret, f"{key_id}.{until}".encode(), hashlib.sha256).hexdigest()
+    def close_session(self, cookie: str) -> None:
+        """Signing out ends it here too: a copy of the cookie is of no use."""
+        with self._db.write() as session:
+            session.execute(sa.delete(PortalSession).where(PortalSession.token_hash == _hash(cookie)))
 
 
-def require(principal: Principal, scope: Scope) -> None:
-    """Raises Forbidden."""
-    if not principal.may(scope):
-        raise Forbidden(f"The key {principal.name!r} lacks the scope {scope!r}; ask for one that has it.")
+def name_of(session: Session, owner_id: str | None) -> str | None:
+    """What a user or a key is called; the id itself where it is neither."""
+    if owner_id is None:
+        return None
+    found = session.get(User, owner_id) or session.get(ApiKey, owner_id)
+    return found.name if found is not None else owner_id
 
 
-def _principal(row: ApiKey | None) -> Principal:
-    if row is None or row.revoked_at is not None:
-        raise Unauthenticated("This API key is not valid; send `Authorization: Bearer` with one that is.")
-    readable = frozenset(row.collections) if row.collections is not None else None
-    return Principal(row.id, row.name, frozenset(Scope(s) for s in row.scopes), readable, row.user, row.group)
+def hashed(password: str) -> str:
+    """Argon2id, with a salt of its own."""
+    return _hasher.hash(password)
+
+
+def matches(password_hash: str | None, password: str) -> bool:
+    """Whether it is the password; as slow where there is none."""
+    try:
+        return _hasher.verify(password_hash or _NOBODY, password) and password_hash is not None
+    except VerifyMismatchError:
+        return False
 
 
 def _info(row: ApiKey) -> KeyInfo:
-    collections = tuple(row.collections) if row.collections is not None else None
     return KeyInfo(
-        row.id, row.name, tuple(row.scopes), collections, row.user, row.group, row.created_at, row.revoked_at
+        id=row.id,
+        name=row.name,
+        scopes=tuple(row.scopes),
+        collections=tuple(row.collections) if row.collections is not None else None,
+        user_id=row.user_id,
+        user=row.user,
+        group=row.group,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
     )
 
 
 def _hash(secret: str) -> str:
     # A key has 256 random bits: a slow hash, as for passwords, would add nothing but time.
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _secret(path: Path) -> bytes:
-    if not path.exists():
-        _write_private(path, secrets.token_hex(32))
-    return bytes.fromhex(path.read_text().strip())
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -14,6 +14,8 @@ from zuinig.core.tables import Collection, Document, DocumentVersion, Passage
 from zuinig.core.types import DocumentStatus
 from zuinig.ingestion.files import Files
 from zuinig.ingestion.upload import content_path
+from zuinig.retrieval import shelves
+from zuinig.retrieval.shelves import Readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,8 @@ class Content:
     media_type: str | None
 
 
-Readable = frozenset[int] | None
-
-
 class Documents:
-    """readable: the ids of the collections that the reader may read, None for all; what is in others is not there."""
+    """readable: the ids of the shelves that the reader may read, None for all; what stands on others is not there."""
 
     def __init__(self, db: Database, files: Files) -> None:
         self._db, self._files = db, files
@@ -97,17 +96,18 @@ class Documents:
                 query = query.where(Document.id < rows[-1].Document.id)
             return found[:limit], len(found) > limit
 
-    def counts(self) -> dict[str, int]:
+    def counts(self, readable: Readable = None) -> dict[str, int]:
         """Versions by state, for metrics and the portal's header."""
+        counted = sa.select(DocumentVersion.status, sa.func.count()).group_by(DocumentVersion.status)
+        if readable is not None:
+            counted = counted.join(Document, Document.id == DocumentVersion.document_id).where(shelves.on(readable))
         with self._db.read() as session:
-            rows = session.execute(sa.select(DocumentVersion.status, sa.func.count()).group_by(DocumentVersion.status))
+            rows = session.execute(counted)
             return {str(status): n for status, n in rows}
 
     def collections(self, readable: Readable = None) -> dict[int, str]:
         """Names by id, in the order of the names."""
-        wanted = sa.select(Collection.id, Collection.name).order_by(Collection.name)
-        if readable is not None:
-            wanted = wanted.where(Collection.id.in_(sorted(readable)))
+        wanted = sa.select(Collection.id, Collection.name).where(shelves.shown(readable)).order_by(Collection.name)
         with self._db.read() as session:
             return {row.id: row.name for row in session.execute(wanted)}
 
@@ -142,12 +142,8 @@ def _rows(readable: Readable = None) -> sa.Select[Document, str]:
     return (
         sa.select(Document, Collection.name.label("collection"))
         .join(Collection, Document.collection_id == Collection.id)
-        .where(_inside(readable))
+        .where(shelves.on(readable))
     )
-
-
-def _inside(readable: Readable) -> sa.ColumnElement[bool]:
-    return sa.true() if readable is None else Document.collection_id.in_(sorted(readable))
 
 
 def _answering(session: Session, document_id: str, readable: Readable) -> DocumentVersion:
@@ -155,7 +151,7 @@ def _answering(session: Session, document_id: str, readable: Readable) -> Docume
         sa.select(DocumentVersion)
         .join(Document, Document.id == DocumentVersion.document_id)
         .options(undefer(DocumentVersion.text))
-        .where(DocumentVersion.document_id == document_id, _inside(readable))
+        .where(DocumentVersion.document_id == document_id, shelves.on(readable))
         .order_by(DocumentVersion.live.desc(), DocumentVersion.number.desc())
         .limit(1)
     ).first()

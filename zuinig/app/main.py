@@ -13,10 +13,12 @@ from zuinig.app.api import (
     documents,
     errors,
     exchange,
+    grants,
     health,
     ledger,
     memories,
     openai,
+    people,
     search,
     suggestions,
 )
@@ -54,7 +56,7 @@ def create_app(services: Services) -> FastAPI:
     # Not app-wide: that limit would answer outside of Around, without a request id.
     for factory in (documents.router, exchange.router, openai.router):
         app.include_router(factory(settings), max_body_size=_SMALL_BODY)
-    for module in (chat, search, memories, suggestions, ledger, budgets, health):
+    for module in (chat, search, memories, suggestions, ledger, budgets, people, grants, health):
         app.include_router(module.router, max_body_size=_SMALL_BODY)
     portal.install(app, settings)
     return app

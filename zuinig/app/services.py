@@ -15,8 +15,10 @@ from zuinig.app.auth import Auth
 from zuinig.app.budgets import Budgets
 from zuinig.app.chores import Chore
 from zuinig.app.documents import Documents
+from zuinig.app.grants import Grants
 from zuinig.app.ledger import Ledger
 from zuinig.app.llm._call import Model
+from zuinig.app.people import People
 from zuinig.app.router import Router
 from zuinig.app.rungs import Rungs
 from zuinig.core import plugins
@@ -53,6 +55,8 @@ class Services:
     settings: Settings
     db: Database
     auth: Auth
+    people: People
+    grants: Grants
     embedder: Embedder
     tokens: Tokens
     passages: VectorIndex
@@ -137,7 +141,13 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
     curate = Curate(db, embedder)
     suggest = Suggest(db, embedder, verifier, calibration, curate)
     freshness = Freshness(db, memories)
-    uploads = Uploads(db, files, max_bytes=settings.max_upload_mb * 1_000_000, on_delete=freshness.deleted)
+    uploads = Uploads(
+        db,
+        files,
+        max_bytes=settings.max_upload_mb * 1_000_000,
+        on_delete=freshness.deleted,
+        open_to_all=settings.new_collections == "everyone",
+    )
     queue = Queue(db, lease_s=settings.lease_s, max_attempts=settings.max_attempts)
     pipeline = Pipeline(
         db,
@@ -160,6 +170,8 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         settings=settings,
         db=db,
         auth=Auth(db, settings),
+        people=People(db),
+        grants=Grants(db, freshness, dimension=embedder.dimension),
         embedder=embedder,
         tokens=tokens,
         passages=passages,

@@ -23,6 +23,7 @@ from zuinig.core.tables import (
     LedgerDocument,
     LedgerEntry,
     Memory,
+    Shelf,
 )
 from zuinig.core.types import MemoryStatus, Source, Verdict
 
@@ -201,7 +202,8 @@ def _key(group_by: GroupBy | None) -> tuple[sa.ColumnElement[str], list[tuple[An
         case "model" | "user" | "group":
             return sa.func.coalesce(getattr(e, group_by), ""), []
         case "collection":
-            among = sa.func.instr("," + e.scope + ",", "," + sa.cast(Collection.id, sa.String) + ",") > 0
+            on_shelf = sa.func.instr("," + e.scope + ",", "," + sa.cast(Shelf.id, sa.String) + ",") > 0
+            among = sa.select(Shelf.id).where(Shelf.collection_id == Collection.id, on_shelf).exists()
             # Where no collection is found: "" for all there are, "-" for nothing that the asker may read.
             return sa.func.coalesce(sa.cast(Collection.id, sa.String), e.scope), [(Collection, among)]
         case "document":

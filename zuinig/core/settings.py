@@ -162,6 +162,13 @@ class Settings(BaseSettings):
         "o200k_base", description="Encoding that counts tokens; both are shipped."
     )
 
+    # People
+    new_collections: Literal["everyone", "nobody"] = Field(
+        "everyone",
+        description="Who may read a collection that an upload makes, until an admin says otherwise: `everyone`, or "
+        "`nobody` but admins and curators.",
+    )
+
     # Service
     request_threads: int = Field(16, ge=2, le=256, description="Requests worked on at a time; more wait their turn.")
     session_hours: float = Field(12, gt=0, description="How long a portal session lasts, in hours.")

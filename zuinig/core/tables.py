@@ -1,10 +1,11 @@
 """The tables. SQL is the truth; every index is a copy of rows that stand here.
 
-Collection 1─n Document 1─n DocumentVersion 1─n Passage
+Collection 1─n Shelf 1─n Document 1─n DocumentVersion 1─n Passage
 Memory 1─n Evidence n─1 Document         Conversation 1─n Answer 1─1 LedgerEntry, 1─n Feedback
 Memory 1─n Wording, 1─n MemoryEvent      Suggestion: what a curator is asked to decide
 LedgerEntry 1─n LedgerDocument           Budget: what may be spent, and by whom
-ApiKey, SignIn                           IndexChange: what an index must do to catch up with the rows
+User n─n Group; ApiKey, SignIn, PortalSession          AuditEvent: who did what, never changed
+IndexChange: what an index must do to catch up with the rows
 """
 
 import secrets
@@ -14,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from zuinig.core.types import DocumentStatus, MemoryStatus, SuggestionKind, SuggestionStatus, Verdict
+from zuinig.core.types import DocumentStatus, MemoryStatus, Role, SuggestionKind, SuggestionStatus, Verdict
 
 
 def now() -> datetime:
@@ -55,7 +56,25 @@ class Collection(Base):
     __tablename__ = "collections"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(200), unique=True)
+    # The ids of the groups that may add, replace and delete its documents, and so read all of them.
+    editors: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Shelf(Base):
+    """Documents of a collection that the same people may read. What may be read is always a set of whole shelves."""
+
+    __tablename__ = "shelves"
+    __table_args__ = (
+        sa.Index("uq_shelves_main", "collection_id", unique=True, sqlite_where=sa.text("main = 1")),
+        {"sqlite_autoincrement": True},
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)  # stands in the scope of memories; never used again
+    collection_id: Mapped[int] = mapped_column(sa.ForeignKey("collections.id"), index=True)
+    # Where the documents stand that have no readers of their own.
+    main: Mapped[bool] = mapped_column(default=False)
+    # The sorted ids of the groups that may read it; none for everybody.
+    readers: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
 
 
 class Document(Base):
@@ -66,6 +85,8 @@ class Document(Base):
     )
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("doc"))
     collection_id: Mapped[int] = mapped_column(sa.ForeignKey("collections.id"))
+    shelf_id: Mapped[int] = mapped_column(sa.ForeignKey("shelves.id"), index=True)  # of that collection
+    uploaded_by: Mapped[str | None]  # of the user, else of the key
     path: Mapped[str] = mapped_column(sa.Text)  # as uploaded or synced, for identity and display; never opened
     filename: Mapped[str] = mapped_column(sa.Text)
     title: Mapped[str] = mapped_column(sa.Text)
@@ -145,7 +166,7 @@ class Memory(Base):
     question: Mapped[str] = mapped_column(sa.Text)
     question_key: Mapped[str] = mapped_column(sa.String(64))
     answer: Mapped[str] = mapped_column(sa.Text)
-    scope: Mapped[str] = mapped_column(default="")  # sorted collection ids the question was asked of; "" means all
+    scope: Mapped[str] = mapped_column(default="")  # see `Reach.scope`
     # No index: nearly all are live, and SQLite would walk them all rather than look up the question.
     status: Mapped[MemoryStatus] = mapped_column(sa.String(16), default=MemoryStatus.LIVE)
     status_reason: Mapped[str | None] = mapped_column(sa.Text)
@@ -234,7 +255,7 @@ class Evidence(Base):
 class Conversation(Base):
     __tablename__ = "conversations"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("conv"))
-    key_id: Mapped[str] = mapped_column(index=True)
+    owner_id: Mapped[str] = mapped_column(index=True)  # of the user who asks, else of the key
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -244,7 +265,7 @@ class Answer(Base):
     __tablename__ = "answers"
     id: Mapped[str] = mapped_column(primary_key=True)
     conversation_id: Mapped[str] = mapped_column(sa.ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
-    key_id: Mapped[str]
+    owner_id: Mapped[str]
     question: Mapped[str] = mapped_column(sa.Text)
     standalone_question: Mapped[str] = mapped_column(sa.Text)
     answer: Mapped[str] = mapped_column(sa.Text)
@@ -267,7 +288,7 @@ class LedgerEntry(Base):
     )
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("led"))
     answer_id: Mapped[str] = mapped_column(sa.ForeignKey("answers.id", ondelete="CASCADE"), unique=True)
-    key_id: Mapped[str]
+    key_id: Mapped[str]  # of the key; in the portal of the user
     user: Mapped[str | None]
     group: Mapped[str | None]
     source: Mapped[str] = mapped_column(sa.String(16))
@@ -312,11 +333,44 @@ class Feedback(Base):
     __tablename__ = "feedback"
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("fb"))
     answer_id: Mapped[str] = mapped_column(sa.ForeignKey("answers.id", ondelete="CASCADE"), index=True)
-    key_id: Mapped[str]
+    owner_id: Mapped[str]
     verdict: Mapped[Verdict] = mapped_column(sa.String(8))
     correction: Mapped[str | None] = mapped_column(sa.Text)
     dismissed: Mapped[bool] = mapped_column(default=False)  # a curator looked, and found the answer right
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class User(Base):
+    """A person. Who has no password signs in by the identity provider, or not at all."""
+
+    __tablename__ = "users"
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("usr"))
+    name: Mapped[str] = mapped_column(sa.String(200), unique=True)  # to sign in with, in lower case
+    display_name: Mapped[str] = mapped_column(default="")
+    role: Mapped[Role] = mapped_column(sa.String(16), default=Role.READER)
+    password_hash: Mapped[str | None]  # Argon2id
+    # Who the identity provider says it is: its issuer and its name for the person.
+    subject: Mapped[str | None] = mapped_column(sa.Text, unique=True)
+    failed_sign_ins: Mapped[int] = mapped_column(default=0)  # since the last that went well
+    locked_until: Mapped[datetime | None]
+    last_sign_in_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    disabled_at: Mapped[datetime | None]
+
+
+class Group(Base):
+    __tablename__ = "groups"
+    id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("grp"))
+    name: Mapped[str] = mapped_column(sa.String(200), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Membership(Base):
+    __tablename__ = "memberships"
+    user_id: Mapped[str] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    group_id: Mapped[str] = mapped_column(sa.ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True)
+    # Said by the identity provider, which may take it back at the next sign-in.
+    claimed: Mapped[bool] = mapped_column(default=False)
 
 
 class ApiKey(Base):
@@ -327,10 +381,13 @@ class ApiKey(Base):
     scopes: Mapped[list[Any]]
     # The ids of the collections whose documents it may read; none for all there are and will be.
     collections: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
-    # Whose key it is, for budgets and the ledger.
+    # Whose rights it has at most; none for a key of no person.
+    user_id: Mapped[str | None] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    # On whose account it asks, for budgets and the ledger.
     user: Mapped[str | None]
     group: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 
 
@@ -341,6 +398,32 @@ class SignIn(Base):
     token_hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     key_id: Mapped[str] = mapped_column(sa.ForeignKey("api_keys.id", ondelete="CASCADE"))
     expires_at: Mapped[datetime]
+
+
+class PortalSession(Base):
+    """Somebody who is signed in to the portal: a user, or who holds a key."""
+
+    __tablename__ = "portal_sessions"
+    token_hash: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    user_id: Mapped[str | None] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    key_id: Mapped[str | None] = mapped_column(sa.ForeignKey("api_keys.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+
+
+class AuditEvent(Base):
+    """Who did what, and when. The database refuses to change or delete one."""
+
+    __tablename__ = "audit"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=now, index=True)
+    actor_id: Mapped[str | None] = mapped_column(index=True)  # of a user or a key; none for the service itself
+    actor: Mapped[str]  # as it was called then
+    action: Mapped[str] = mapped_column(sa.String(32))
+    target: Mapped[str | None]  # the id of what it was done to
+    detail: Mapped[str | None] = mapped_column(sa.Text)
+    address: Mapped[str | None]
 
 
 class IndexChange(Base):

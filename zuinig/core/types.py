@@ -105,21 +105,40 @@ class Scope(StrEnum):
     READ = "read"
     ASK = "ask"
     UPLOAD = "upload"
+    CURATE = "curate"
     ADMIN = "admin"
+
+
+class Role(StrEnum):
+    """What a person is. Who may edit a collection is said of the collection."""
+
+    READER = "reader"
+    CURATOR = "curator"  # decides on memories, and reads everything that they may rest on
+    ADMIN = "admin"
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        asks = frozenset({Scope.READ, Scope.ASK})
+        more = {Role.READER: frozenset[Scope](), Role.CURATOR: frozenset({Scope.CURATE}), Role.ADMIN: frozenset(Scope)}
+        return asks | more[self]
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: the API key (or the session that was opened with it) and what it may do.
+    """Who asks: a person, or the holder of an API key of no person, and what it may do.
 
-    readable: the ids of the collections whose documents it may read; None for all. user, group: whose key it is, where
-    that was said.
+    id: of the user, else of the key; what is asked belongs to it. key_id: of the key that was sent; in the portal of
+    the user. readable: the ids of the shelves whose documents it may read; None for all. editable: the ids of the
+    collections whose documents it may change; None for all, and for making new ones. user, group: on whose account
+    it asks.
     """
 
+    id: str
     key_id: str
     name: str
     scopes: frozenset[Scope]
     readable: frozenset[int] | None = None
+    editable: frozenset[int] | None = None
     user: str | None = None
     group: str | None = None
 
@@ -129,17 +148,18 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a question is asked of. named: the collections that the asker named; readable: those it may read.
+    """What a question is asked of. named: the shelves of the collections that the asker named; readable: those it may
+    read.
 
-    Both hold ids of collections; None stands for all there are.
+    Both hold ids of shelves; None stands for all there are.
     """
 
     named: tuple[int, ...] | None = None
     readable: frozenset[int] | None = None
 
     @property
-    def collections(self) -> list[int] | None:
-        """Those to look in, sorted; None for all."""
+    def shelves(self) -> list[int] | None:
+        """Those to look on, sorted; None for all."""
         if self.named is not None:
             return sorted({i for i in self.named if self.readable is None or i in self.readable})
         return None if self.readable is None else sorted(self.readable)
@@ -147,7 +167,7 @@ class Reach:
     @property
     def scope(self) -> str:
         """As it stands in a memory: "" for everything, else the sorted ids; "-" where there is nothing to read."""
-        found = self.collections
+        found = self.shelves
         return "" if found is None else ",".join(map(str, found)) or "-"
 
     @classmethod

@@ -189,8 +189,8 @@ class Pipeline:
         ids = session.scalars(
             sa.select(Passage.id).where(Passage.version_id == version.id).order_by(Passage.ordinal)
         ).all()
-        collection = document.collection_id
-        lexical.add(session, [(i, collection, d.context, d.text) for i, d in zip(ids, drafts, strict=True)])
+        shelf = document.shelf_id
+        lexical.add(session, [(i, shelf, d.context, d.text) for i, d in zip(ids, drafts, strict=True)])
         changed(session, "passages", ids, added=True)
 
 

@@ -13,7 +13,7 @@ from zuinig.core.errors import DocumentError, NotFound, TooLarge
 from zuinig.core.tables import Collection, Document, DocumentVersion, Passage, now
 from zuinig.core.types import ENDED, DocumentStatus
 from zuinig.ingestion.files import Files, clean_path
-from zuinig.retrieval import lexical
+from zuinig.retrieval import lexical, shelves
 from zuinig.retrieval.index import changed
 
 Outcome = Literal["created", "replaces", "unchanged"]
@@ -31,10 +31,22 @@ class Accepted:
 
 
 class Uploads:
-    def __init__(self, db: Database, files: Files, *, max_bytes: int, on_delete: OnDelete) -> None:
+    def __init__(
+        self, db: Database, files: Files, *, max_bytes: int, on_delete: OnDelete, open_to_all: bool = True
+    ) -> None:
+        """open_to_all: whether everybody may read a collection that an upload makes."""
         self._db, self._files, self._max_bytes, self._on_delete = db, files, max_bytes, on_delete
+        self._readers = None if open_to_all else ()
 
-    def accept(self, name: str, stream: IO[bytes], collection: str, *, document_id: str | None = None) -> Accepted:
+    def accept(
+        self,
+        name: str,
+        stream: IO[bytes],
+        collection: str,
+        *,
+        document_id: str | None = None,
+        by: str | None = None,
+    ) -> Accepted:
         """Keep the bytes and queue them. When this returns, a kill no longer loses them.
 
         document_id: the document of which these bytes are the next version; without it, the one of that collection
@@ -50,7 +62,8 @@ class Uploads:
                     "Split it, or have ZUINIG_MAX_UPLOAD_MB raised.",
                 )
             with self._db.write() as session:
-                accepted = _register(session, path, sha256, size, collection, document_id)
+                document = self._document(session, path, sha256, collection, document_id, by)
+                accepted = _register(session, document, path, sha256, size)
                 # Under the write lock, so that no deletion of the same bytes comes between row and file.
                 self._files.keep(received, sha256)
             return accepted
@@ -70,24 +83,24 @@ class Uploads:
             self._on_delete(session, document_id)
         remove_unused(self._db, self._files, hashes)
 
-
-def _register(
-    session: Session, path: str, sha256: str, size: int, collection: str, document_id: str | None
-) -> Accepted:
-    document: Document | None
-    if document_id is not None:
-        document = _get(session, document_id)
-    else:
-        collection_id = _collection(session, collection)
+    def _document(
+        self, session: Session, path: str, sha256: str, collection: str, document_id: str | None, by: str | None
+    ) -> Document:
+        """The one that these bytes are a version of, made where there is none."""
+        if document_id is not None:
+            return _get(session, document_id)
+        known = session.scalar(sa.select(Collection).where(Collection.name == collection))
+        home = known or shelves.made(session, collection, self._readers)
+        inside = sa.select(Document).where(Document.collection_id == home.id).limit(1)
         # The path first: a file that became a copy of another must not go on answering with its old text.
-        document = session.scalar(
-            sa.select(Document).where(Document.collection_id == collection_id, Document.path == path).limit(1)
-        ) or session.scalar(
-            sa.select(Document).where(Document.collection_id == collection_id, Document.sha256 == sha256).limit(1)
+        document = session.scalar(inside.where(Document.path == path)) or session.scalar(
+            inside.where(Document.sha256 == sha256)
         )
         if document is None:
             document = Document(
-                collection_id=collection_id,
+                collection_id=home.id,
+                shelf_id=shelves.main_of(session, home.id).id,
+                uploaded_by=by,
                 path=path,
                 filename=PurePosixPath(path).name,
                 title=PurePosixPath(path).stem,
@@ -95,13 +108,18 @@ def _register(
             )
             session.add(document)
             session.flush()
-            return _queue(session, document, path, sha256, size, "created")
+        return document
+
+
+def _register(session: Session, document: Document, path: str, sha256: str, size: int) -> Accepted:
     newest = session.scalars(
         sa.select(DocumentVersion)
         .where(DocumentVersion.document_id == document.id)
         .order_by(DocumentVersion.number.desc())
         .limit(1)
-    ).one()
+    ).one_or_none()
+    if newest is None:
+        return _queue(session, document, path, sha256, size, "created")
     if newest.sha256 == sha256 and newest.status not in (DocumentStatus.FAILED, DocumentStatus.CANCELLED):
         return Accepted(document.id, newest.number, "unchanged")
     return _queue(session, document, path, sha256, size, "replaces")
@@ -130,16 +148,6 @@ def _queue(session: Session, document: Document, path: str, sha256: str, size: i
     session.add(version)
     session.flush()
     return Accepted(document.id, version.number, outcome)
-
-
-def _collection(session: Session, name: str) -> int:
-    found = session.scalar(sa.select(Collection.id).where(Collection.name == name))
-    if found is None:
-        collection = Collection(name=name)
-        session.add(collection)
-        session.flush()
-        return collection.id
-    return found
 
 
 def _get(session: Session, document_id: str) -> Document:

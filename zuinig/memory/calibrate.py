@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database
-from zuinig.core.tables import Answer, ApiKey, Feedback, LedgerEntry
-from zuinig.core.types import Scope, Source, Verdict
+from zuinig.core.tables import Answer, ApiKey, Feedback, LedgerEntry, User
+from zuinig.core.types import Role, Scope, Source, Verdict
 from zuinig.memory.evaluate import wilson
 from zuinig.memory.verify import Verifier
 
@@ -94,25 +94,31 @@ def _proven(n: float, k: float, budget: float) -> bool:
     return n >= _ENOUGH and wilson(k, n, _Z).high <= budget
 
 
+def _curates(scopes: Sequence[str] | None, role: str | None) -> bool:
+    held = {*(scopes or ()), *(Role(role).scopes if role is not None else ())}
+    return bool(held & {Scope.CURATE, Scope.ADMIN})
+
+
 def reviews(session: Session) -> list[Review]:
     """The newest, of answers that memory gave to other words than its own, but for verdicts a curator dismissed."""
     rows = session.execute(
-        sa.select(Feedback.verdict, Feedback.key_id, Answer.confidence, LedgerEntry.scope, ApiKey.scopes)
+        sa.select(Feedback.verdict, Feedback.owner_id, Answer.confidence, LedgerEntry.scope, ApiKey.scopes, User.role)
         .join(Answer, Answer.id == Feedback.answer_id)
         .join(LedgerEntry, LedgerEntry.answer_id == Answer.id)
-        .outerjoin(ApiKey, ApiKey.id == Feedback.key_id)
+        .outerjoin(ApiKey, ApiKey.id == Feedback.owner_id)
+        .outerjoin(User, User.id == Feedback.owner_id)
         .where(Answer.source == Source.MEMORY, Answer.confidence < 1, ~Feedback.dismissed)
         .order_by(Feedback.id.desc())
         .limit(_NEWEST)
     ).all()
     count: dict[tuple[str, str], int] = {}
     for row in rows:
-        count[row.key_id, row.verdict] = count.get((row.key_id, row.verdict), 0) + 1
+        count[row.owner_id, row.verdict] = count.get((row.owner_id, row.verdict), 0) + 1
     return [
         Review(
             row.confidence,
             row.verdict == Verdict.DOWN,
-            1.0 if Scope.ADMIN in (row.scopes or ()) else 1 / count[row.key_id, row.verdict],
+            1.0 if _curates(row.scopes, row.role) else 1 / count[row.owner_id, row.verdict],
             row.scope,
         )
         for row in rows

@@ -90,6 +90,10 @@ def within(reach: Reach) -> sa.ColumnElement[bool]:
     same = Memory.scope == reach.scope
     if reach.named is None:
         same = sa.or_(same, sa.and_(Memory.origin.in_(PEOPLE), _scope_readable(reach.readable)))
+    else:
+        # A curator writes for the main shelf of a collection, which may have others.
+        inside = Memory.scope.in_([str(i) for i in reach.shelves or ()])
+        same = sa.or_(same, sa.and_(Memory.origin.in_(PEOPLE), inside))
     return sa.and_(same, _evidence_readable(reach.readable))
 
 
@@ -119,7 +123,7 @@ def _evidence_readable(readable: frozenset[int] | None) -> sa.ColumnElement[bool
         .where(
             Evidence.memory_id == Memory.id,
             # A document that is gone can no longer say who might have read it.
-            sa.or_(Document.id.is_(None), Document.collection_id.not_in(sorted(readable))),
+            sa.or_(Document.id.is_(None), Document.shelf_id.not_in(sorted(readable))),
         )
     )
     return ~hidden.correlate(Memory).exists()

@@ -17,17 +17,17 @@ from zuinig.memory.questions import question_key
 _WRONG = "A reader called the answer wrong."
 
 
-def judge(session: Session, answer_id: str, key_id: str, verdict: Verdict, correction: str | None) -> Feedback:
+def judge(session: Session, answer_id: str, owner_id: str, verdict: Verdict, correction: str | None) -> Feedback:
     """The last word of an asker counts: it takes the place of what the same asker said of this answer before.
 
     A thumbs-down takes an unverified memory out of service until a curator has looked; a verified one stays, and comes
     up for review. Raises NotFound for an answer that is not the asker's.
     """
     answer = session.get(Answer, answer_id)
-    if answer is None or answer.key_id != key_id:
+    if answer is None or answer.owner_id != owner_id:
         raise NotFound("There is no such answer.")
-    session.execute(sa.delete(Feedback).where(Feedback.answer_id == answer_id, Feedback.key_id == key_id))
-    row = Feedback(answer_id=answer_id, key_id=key_id, verdict=verdict, correction=correction)
+    session.execute(sa.delete(Feedback).where(Feedback.answer_id == answer_id, Feedback.owner_id == owner_id))
+    row = Feedback(answer_id=answer_id, owner_id=owner_id, verdict=verdict, correction=correction)
     session.add(row)
     session.flush()
     if verdict == Verdict.DOWN and answer.memory_id is not None:

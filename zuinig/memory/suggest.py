@@ -197,7 +197,7 @@ def _asked(session: Session, since: datetime) -> list[Asked]:
         sa.select(
             Answer.question,
             Answer.source,
-            Answer.key_id,
+            Answer.owner_id,
             Answer.memory_id,
             Answer.created_at,
             LedgerEntry.scope,
@@ -219,7 +219,7 @@ def _asked(session: Session, since: datetime) -> list[Asked]:
         a.question, a.source, a.last = row.question, row.source, row.created_at
         a.memory_id = row.memory_id if row.memory_id is not None else a.memory_id
         a.times += 1
-        a.askers.add(row.key_id)
+        a.askers.add(row.owner_id)
         a.doubted |= row.doubted
     return list(found.values())
 

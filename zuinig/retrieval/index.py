@@ -113,6 +113,10 @@ class VectorIndex:
         best = np.argsort(-scores, axis=1, kind="stable")[:, :limit]
         return np.take_along_axis(ids, best, axis=1), np.take_along_axis(scores, best, axis=1)
 
+    def vectors(self, session: Session, ids: Sequence[int]) -> tuple[Ids, Vectors]:
+        """Of those of the ids that belong in the index, ascending: (n,) and (n, d), out of the rows themselves."""
+        return self._read(session, ids)
+
     def __len__(self) -> int:
         """As of the last search."""
         return len(self._store)

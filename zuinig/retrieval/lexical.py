@@ -14,8 +14,8 @@ _MOST_TERMS = 32  # a pasted e-mail is no better found by its hundredth word
 
 
 def add(session: Session, rows: Iterable[tuple[int, int, str, str]]) -> None:
-    """rows: (passage id, collection id, context, text)."""
-    values = [{"id": i, "scope": _token(collection), "context": c, "text": t} for i, collection, c, t in rows]
+    """rows: (passage id, shelf id, context, text)."""
+    values = [{"id": i, "scope": _token(shelf), "context": c, "text": t} for i, shelf, c, t in rows]
     if values:
         session.execute(
             sa.text(f"INSERT INTO {FTS_TABLE}(rowid, scope, context, text) VALUES (:id, :scope, :context, :text)"),  # noqa: S608
@@ -31,18 +31,27 @@ def remove_version(session: Session, version_id: int) -> None:
     )
 
 
-def search(session: Session, query: str, limit: int, collections: Sequence[int] | None) -> dict[int, float]:
-    """Passage id -> BM25, higher is better; at most limit. collections: ids, or None for all."""
+def reshelve(session: Session, ids: Sequence[int], shelf_id: int) -> None:
+    """The passages stand on another shelf from now on."""
+    for i in ids:
+        session.execute(
+            sa.text(f"UPDATE {FTS_TABLE} SET scope = :scope WHERE rowid = :id"),  # noqa: S608
+            {"scope": _token(shelf_id), "id": i},
+        )
+
+
+def search(session: Session, query: str, limit: int, shelves: Sequence[int] | None) -> dict[int, float]:
+    """Passage id -> BM25, higher is better; at most limit. shelves: ids, or None for all."""
     found = content_words(query)
     # A genitive is looked for with and without its ending: "lamp's" is in no document that says "the lamp".
     found += [w for word in found for w in _APOSTROPHE.split(word)[:1] if len(word) > len(w) > 2]
     terms = list(dict.fromkeys(found))[:_MOST_TERMS]
-    if not terms or (collections is not None and not collections):
+    if not terms or (shelves is not None and not shelves):
         return {}
     match = f"{{context text}} : ({_any(terms)})"
-    if collections is not None:
-        # Inside the MATCH: a filter beside it would throw away the best rows of other collections after ranking them.
-        match = f"(scope : ({_any(map(_token, collections))})) AND ({match})"
+    if shelves is not None:
+        # Inside the MATCH: a filter beside it would throw away the best rows of other shelves after ranking them.
+        match = f"(scope : ({_any(map(_token, shelves))})) AND ({match})"
     rows = session.execute(
         sa.text(
             f"SELECT rowid, -bm25({FTS_TABLE}, 0.0, 1.0, 1.0) FROM {FTS_TABLE} WHERE {FTS_TABLE} MATCH :match "  # noqa: S608
@@ -59,14 +68,15 @@ def rebuild(session: Session) -> None:
     session.execute(
         sa.text(
             f"INSERT INTO {FTS_TABLE}(rowid, scope, context, text) "  # noqa: S608
-            "SELECT p.id, 'c' || d.collection_id, p.context, p.text FROM passages p "
+            "SELECT p.id, 'c' || d.shelf_id, p.context, p.text FROM passages p "
             "JOIN document_versions v ON v.id = p.version_id JOIN documents d ON d.id = v.document_id WHERE v.live"
         )
     )
 
 
-def _token(collection_id: int) -> str:
-    return f"c{collection_id}"
+def _token(shelf_id: int) -> str:
+    # By the letter of what it was before there were shelves: the index need not be made anew.
+    return f"c{shelf_id}"
 
 
 def _any(terms: Iterable[str]) -> str:

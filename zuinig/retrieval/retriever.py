@@ -14,7 +14,7 @@ class ZuinigRetriever(BaseRetriever):
 
     search: Any  # zuinig.retrieval.search.Search; pydantic cannot check a plain class
     k: int = 5
-    collections: list[int] | None = None
+    shelves: list[int] | None = None  # ids of those to look on; None for all
 
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun) -> list[Document]:
         search: Search = self.search
@@ -32,5 +32,5 @@ class ZuinigRetriever(BaseRetriever):
                     "score": hit.score,
                 },
             )
-            for hit in search.search(query, self.k, collections=self.collections)
+            for hit in search.search(query, self.k, shelves=self.shelves)
         ]

@@ -14,8 +14,10 @@ from zuinig.core.types import Hit, Reach
 from zuinig.retrieval import lexical
 from zuinig.retrieval.embed import Embedder, Vectors
 from zuinig.retrieval.index import VectorIndex
+from zuinig.retrieval.shelves import main_of, of_collections, shown
 
 _CANDIDATES = 50
+_FEW = 5_000
 _TRIES = 5
 
 
@@ -28,19 +30,19 @@ class Search:
         query: str,
         limit: int,
         *,
-        collections: Sequence[int] | None = None,
+        shelves: Sequence[int] | None = None,
         vector: Vectors | None = None,
     ) -> list[Hit]:
-        """Best first. vector: (1, d), the query's own, where the caller has it already. collections: None for all."""
+        """Best first. vector: (1, d), the query's own, where the caller has it already. shelves: None for all."""
         if vector is None:
             vector = self._embedder.embed([query])
         wanted = max(_CANDIDATES, limit)
         for last in (*[False] * (_TRIES - 1), True):
             with self._db.read() as session:
-                by_words = lexical.search(session, query, wanted, collections)
-                near, of_snapshot = self._nearest(session, vector, wanted, collections)
+                by_words = lexical.search(session, query, wanted, shelves)
+                near, of_snapshot = self._nearest(session, vector, wanted, shelves)
                 if of_snapshot or last:
-                    return self._rank(session, vector, by_words, near)[:limit]
+                    return self._rank(session, vector, by_words, near, shelves)[:limit]
         raise AssertionError("unreachable")
 
     def seen(self) -> int:
@@ -48,15 +50,21 @@ class Search:
         return self._index.catch_up()
 
     def _nearest(
-        self, session: Session, vector: Vectors, wanted: int, collections: Sequence[int] | None
+        self, session: Session, vector: Vectors, wanted: int, shelves: Sequence[int] | None
     ) -> tuple[dict[int, float], bool]:
-        """Passage id -> cosine, and whether index and session agree. Widens until the filter leaves enough."""
+        """Passage id -> cosine, and whether index and session agree.
+
+        Of few passages each is compared, so that none is missed; among many the index is asked for more until the
+        filter leaves enough.
+        """
+        if shelves is not None and (few := self._few(session, vector, wanted, shelves)) is not None:
+            return few, True
         limit = wanted
         while True:
             ids, scores, of_snapshot = self._index.search(session, vector, limit)
             found = dict(zip(ids[0].tolist(), scores[0].tolist(), strict=True))
-            if collections is not None:
-                inside = _inside(session, list(found), collections)
+            if shelves is not None:
+                inside = _inside(session, list(found), shelves)
                 kept = {i: s for i, s in found.items() if i in inside}
             else:
                 kept = found
@@ -64,10 +72,25 @@ class Search:
                 return dict(list(kept.items())[:wanted]), of_snapshot
             limit *= 8
 
+    def _few(self, session: Session, vector: Vectors, wanted: int, shelves: Sequence[int]) -> dict[int, float] | None:
+        """The nearest by the vectors in SQL; None where there are too many to compare them all."""
+        ids = session.scalars(_passages_on(shelves).limit(_FEW + 1)).all()
+        if len(ids) > _FEW:
+            return None
+        known, vectors = self._index.vectors(session, ids)
+        cosines = vectors @ vector[0]
+        best = np.argsort(-cosines, kind="stable")[:wanted]
+        return dict(zip(known[best].tolist(), cosines[best].tolist(), strict=True))
+
     def _rank(
-        self, session: Session, vector: Vectors, by_words: Mapping[int, float], near: Mapping[int, float]
+        self,
+        session: Session,
+        vector: Vectors,
+        by_words: Mapping[int, float],
+        near: Mapping[int, float],
+        shelves: Sequence[int] | None,
     ) -> list[Hit]:
-        rows = _rows(session, {*by_words, *near})
+        rows = _rows(session, {*by_words, *near}, shelves)
         if not rows:
             return []
         cosine = {
@@ -104,16 +127,27 @@ class Search:
     def reach(self, names: Iterable[str] | None, readable: frozenset[int] | None = None) -> Reach:
         """What is asked of, by name. Raises NotFound for a name that no collection has that the asker may read."""
         ids = self.collection_ids(names, readable)
-        return Reach(None if ids is None else tuple(ids), readable)
+        if ids is None:
+            return Reach(None, readable)
+        with self._db.read() as session:
+            return Reach(tuple(of_collections(session, ids)), readable)
+
+    def scope_for(self, collection: str | None) -> str:
+        """Of what a curator writes for the readers of a collection, or for everybody. Raises NotFound."""
+        ids = self.collection_ids([collection] if collection is not None else None)
+        if ids is None:
+            return Reach().scope
+        with self._db.read() as session:
+            return Reach((main_of(session, ids[0]).id,)).scope
 
     def collection_ids(self, names: Iterable[str] | None, readable: frozenset[int] | None = None) -> list[int] | None:
         """None stays None: all. Raises NotFound for a name that no readable collection has."""
         if names is None:
             return None
         wanted = list(dict.fromkeys(names))
+        known = sa.select(Collection.name, Collection.id).where(Collection.name.in_(wanted), shown(readable))
         with self._db.read() as session:
-            rows = session.execute(sa.select(Collection.name, Collection.id).where(Collection.name.in_(wanted)))
-            found = {row.name: row.id for row in rows if readable is None or row.id in readable}
+            found = {row.name: row.id for row in session.execute(known)}
         for name in wanted:
             if name not in found:
                 raise NotFound(f"There is no collection named {name[:100]!r}.", param="collections")
@@ -135,22 +169,25 @@ def _z(values: Sequence[float]) -> list[float]:
     return result
 
 
-def _inside(session: Session, ids: Sequence[int], collections: Sequence[int]) -> set[int]:
+def _passages_on(shelves: Sequence[int]) -> sa.Select[int]:
+    return (
+        sa.select(Passage.id)
+        .join(DocumentVersion, Passage.version_id == DocumentVersion.id)
+        .join(Document, DocumentVersion.document_id == Document.id)
+        .where(Document.shelf_id.in_(shelves), DocumentVersion.live)
+    )
+
+
+def _inside(session: Session, ids: Sequence[int], shelves: Sequence[int]) -> set[int]:
     inside: set[int] = set()
     for part in in_parts(ids):
-        inside.update(
-            session.scalars(
-                sa.select(Passage.id)
-                .join(DocumentVersion, Passage.version_id == DocumentVersion.id)
-                .join(Document, DocumentVersion.document_id == Document.id)
-                .where(Passage.id.in_(part), Document.collection_id.in_(collections))
-            )
-        )
+        inside.update(session.scalars(_passages_on(shelves).where(Passage.id.in_(part))))
     return inside
 
 
-def _rows(session: Session, ids: set[int]) -> Sequence[sa.Row[*tuple[Any, ...]]]:
-    """What a reader may see of these passages: of live versions only, whatever an index still holds."""
+def _rows(session: Session, ids: set[int], shelves: Sequence[int] | None) -> Sequence[sa.Row[*tuple[Any, ...]]]:
+    """What a reader may see of these passages: of live versions on those shelves, whatever an index still holds."""
+    allowed = sa.true() if shelves is None else Document.shelf_id.in_(shelves)
     return session.execute(
         sa.select(
             Passage.id,
@@ -172,5 +209,5 @@ def _rows(session: Session, ids: set[int]) -> Sequence[sa.Row[*tuple[Any, ...]]]
         .join(DocumentVersion, Passage.version_id == DocumentVersion.id)
         .join(Document, DocumentVersion.document_id == Document.id)
         .join(Collection, Document.collection_id == Collection.id)
-        .where(Passage.id.in_(ids), DocumentVersion.live)
+        .where(Passage.id.in_(ids), DocumentVersion.live, allowed)
     ).all()

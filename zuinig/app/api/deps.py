@@ -5,8 +5,9 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
-from zuinig.app.auth import require
+from zuinig.app.rights import require
 from zuinig.app.services import Services
 from zuinig.core.errors import Forbidden, Unauthenticated
 from zuinig.core.types import Principal, Scope
@@ -56,8 +57,20 @@ def needs(scope: Scope) -> Callable[[Principal], Awaitable[Principal]]:
     return check
 
 
+async def edits(request: Request, principal: Annotated[Principal, Depends(needs(Scope.UPLOAD))]) -> Principal:
+    """Who may change the document that the route names. Raises NotFound, Forbidden."""
+    if principal.editable is not None:
+        found: Services = request.app.state.services
+        name = request.path_params.get("document_id") or request.path_params["file_id"]
+        await run_in_threadpool(found.grants.require_edit_of, principal, name)
+    return principal
+
+
 Served = Annotated[Services, Depends(services)]
+Person = Annotated[Principal, Depends(who)]
 Reader = Annotated[Principal, Depends(needs(Scope.READ))]
 Asker = Annotated[Principal, Depends(needs(Scope.ASK))]
 Uploader = Annotated[Principal, Depends(needs(Scope.UPLOAD))]
+Editor = Annotated[Principal, Depends(edits)]
+Curator = Annotated[Principal, Depends(needs(Scope.CURATE))]
 Admin = Annotated[Principal, Depends(needs(Scope.ADMIN))]

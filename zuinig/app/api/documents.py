@@ -12,11 +12,13 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from zuinig.app.api import sse
-from zuinig.app.api.deps import Reader, Served, Uploader
+from zuinig.app.api.deps import Editor, Reader, Served, Uploader
 from zuinig.app.api.schemas import DocumentOut, Limit, Name, Page, document_out, page
+from zuinig.app.documents import DocumentView
+from zuinig.app.services import Services
 from zuinig.core.errors import BadRequest, NotFound, TooLarge, Unprocessable, ZuinigError
 from zuinig.core.settings import Settings
-from zuinig.core.types import ENDED
+from zuinig.core.types import ENDED, Principal
 from zuinig.ingestion import queue
 from zuinig.ingestion.files import clean_path
 from zuinig.ingestion.upload import DEFAULT_COLLECTION, Outcome
@@ -63,7 +65,7 @@ def router(settings: Settings) -> APIRouter:
     @routes.post("", status_code=202, max_body_size=large)
     def upload(
         served: Served,
-        _: Uploader,
+        uploader: Uploader,
         files: Annotated[list[UploadFile], File(description="One or more files.")],
         collection: Annotated[Name, Form()] = DEFAULT_COLLECTION,
         paths: Annotated[list[str] | None, Form(description="Relative paths, one per file, for a folder.")] = None,
@@ -75,12 +77,13 @@ def router(settings: Settings) -> APIRouter:
             )
         if paths is not None and len(paths) != len(files):
             raise Unprocessable("paths: as many as there are files, or none.", param="paths")
+        served.grants.require_edit(uploader, collection)
         names = paths or [f.filename or "unnamed" for f in files]
         out = UploadOut(accepted=[], rejected=[])
         for file, name in zip(files, names, strict=True):
             shown = clean_path(name)
             try:
-                accepted = served.uploads.accept(name, file.file, collection)
+                accepted = served.uploads.accept(name, file.file, collection, by=uploader.id)
             except ZuinigError as error:
                 out.rejected.append(RejectedOut(filename=shown, code=error.code, reason=error.message))
             else:
@@ -93,7 +96,7 @@ def router(settings: Settings) -> APIRouter:
         return out
 
     @routes.put("/{document_id}", status_code=202, max_body_size=large)
-    def replace(document_id: str, served: Served, _: Uploader, files: Annotated[list[UploadFile], File()]) -> UploadOut:
+    def replace(document_id: str, served: Served, _: Editor, files: Annotated[list[UploadFile], File()]) -> UploadOut:
         """The next version. The one before answers until this one is complete."""
         if len(files) != 1:
             raise BadRequest("Send exactly one file in `files`.", param="files")
@@ -181,26 +184,31 @@ def _reading(routes: APIRouter) -> None:
                 yield text if text != shown else ": waiting\n\n"
                 shown = text
                 await anyio.sleep(_POLL_S)
-                view = await run_in_threadpool(served.documents.get, document_id, reader.readable)
+                view = await run_in_threadpool(_as_of_now, served, document_id, reader)
             raise NotFound("This stream lasted an hour; open it again.", code="stream_ended")
 
         return sse.stream(follow())
 
 
+def _as_of_now(served: Services, document_id: str, reader: Principal) -> DocumentView:
+    """What the reader may see of it by now. Raises Unauthenticated, NotFound."""
+    return served.documents.get(document_id, served.auth.again(reader).readable)
+
+
 def _changing(routes: APIRouter) -> None:
     @routes.delete("/{document_id}", status_code=204)
-    def delete(document_id: str, served: Served, _: Uploader) -> None:
+    def delete(document_id: str, served: Served, _: Editor) -> None:
         """Gone from search, index and memory when this returns."""
         served.uploads.delete(document_id)
 
     @routes.post("/{document_id}/cancel")
-    def cancel(document_id: str, served: Served, _: Uploader) -> DocumentOut:
+    def cancel(document_id: str, served: Served, _: Editor) -> DocumentOut:
         with served.db.write() as session:
             queue.cancel(session, document_id)
         return document_out(served.documents.get(document_id))
 
     @routes.post("/{document_id}/retry", status_code=202)
-    def retry(document_id: str, served: Served, _: Uploader) -> DocumentOut:
+    def retry(document_id: str, served: Served, _: Editor) -> DocumentOut:
         with served.db.write() as session:
             queue.retry(session, document_id)
         served.wake()

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from zuinig.app.api import sse
-from zuinig.app.api.deps import Admin, Served
+from zuinig.app.api.deps import Curator, Served
 from zuinig.app.api.schemas import Name, Question, Text
 from zuinig.app.services import Services
 from zuinig.core.errors import BadRequest
@@ -20,6 +20,7 @@ from zuinig.core.settings import Settings
 from zuinig.core.tables import Memory
 from zuinig.memory.curate import written
 from zuinig.memory.importing import Clash, Imported, Pair
+from zuinig.retrieval import shelves
 
 Form = Literal["jsonl", "csv"]
 
@@ -76,7 +77,7 @@ def router(settings: Settings) -> APIRouter:
     def import_lines(
         # The key before the lines: they are worked out in this order.
         served: Served,
-        admin: Admin,
+        curator: Curator,
         lines: Annotated[list[ImportLine], Depends(_lines)],
         request: Request,
         dry_run: Annotated[bool, Query(description="Write nothing; say what would be done and what clashes.")] = False,
@@ -91,12 +92,12 @@ def router(settings: Settings) -> APIRouter:
             done, clashes = served.importing.dry_run(pairs)
             return _out(len(pairs), done, clashes, dry_run=True)
         if "text/event-stream" in request.headers.get("accept", ""):
-            response: Any = sse.stream(_progress(served, pairs, admin.name))
+            response: Any = sse.stream(_progress(served, pairs, curator.name))
             return response  # type: ignore[no-any-return]
-        return _out(len(pairs), served.importing.run(pairs, by=admin.name))
+        return _out(len(pairs), served.importing.run(pairs, by=curator.name))
 
     @routes.get("/export", response_class=StreamingResponse)
-    def export(served: Served, _: Admin, form: Annotated[Form, Query(alias="format")] = "jsonl") -> StreamingResponse:
+    def export(served: Served, _: Curator, form: Annotated[Form, Query(alias="format")] = "jsonl") -> StreamingResponse:
         """What people wrote and is in service, in a form that `import` takes."""
         media = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}[form]
         return StreamingResponse(
@@ -171,7 +172,7 @@ def _cell(text: str) -> str:
 
 def as_pairs(served: Services, lines: Sequence[ImportLine]) -> list[Pair]:
     """Raises NotFound for a collection that is not there."""
-    scopes = {name: served.search.reach([name]).scope for name in {x.collection for x in lines if x.collection}}
+    scopes = {name: served.search.scope_for(name) for name in {x.collection for x in lines if x.collection}}
     return [Pair(x.question, x.answer, x.id, scopes[x.collection] if x.collection else "") for x in lines]
 
 
@@ -193,8 +194,8 @@ def _out(total: int, done: Imported, clashes: Iterable[Clash] = (), *, dry_run: 
 
 def exported(served: Services, form: Form) -> Iterator[str]:
     """Lines that `parse` takes; ids and collections where there are any."""
-    names = {str(i): name for i, name in served.documents.collections().items()}
     with served.db.read() as session:
+        names = {str(i): name for i, name in shelves.names(session).items()}
         if form == "csv":
             yield _csv(_COLUMNS)
         for memory in written(session):

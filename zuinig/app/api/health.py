@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from zuinig.app.api.deps import Reader, Served
 from zuinig.app.metrics import Metrics
-from zuinig.core.errors import NotReady
+from zuinig.core.errors import Forbidden, NotReady
 
 router = APIRouter(tags=["health"])
 
@@ -33,8 +33,10 @@ def readyz(served: Served) -> Health:
 
 
 @router.get("/metrics")
-def metrics(served: Served, _: Reader, request: Request) -> Response:
-    """Prometheus text; scrape it with a key of scope read."""
+def metrics(served: Served, reader: Reader, request: Request) -> Response:
+    """Prometheus text; scrape it with a key of scope read, of no person. Totals tell of what not all may read."""
+    if reader.readable is not None:
+        raise Forbidden("The totals are for who may read everything.")
     found: Metrics = request.app.state.metrics
     vectors = {"passages": served.passages.count(), "memories": served.memories.count()}
     used: dict[tuple[str, str, str], float] = {(b.id, b.subject, b.period): b.share for b in served.budgets.all()}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
-from zuinig.app.api.deps import Admin, Asker, Reader, Served
+from zuinig.app.api.deps import Asker, Curator, Reader, Served
 from zuinig.app.api.schemas import CitationOut, Limit, Name, Page, Question, Text, page
 from zuinig.app.services import Services
 from zuinig.core.errors import NotFound
@@ -165,10 +165,10 @@ def lookup(body: LookupIn, served: Served, asker: Asker) -> LookupsOut:
 
 
 @router.post("", status_code=201)
-def write(body: MemoryIn, served: Served, admin: Admin) -> MemoryDetail:
+def write(body: MemoryIn, served: Served, curator: Curator) -> MemoryDetail:
     """A question and its answer, as a person knows it."""
-    scope = served.search.reach([body.collection] if body.collection else None).scope
-    return detail(served, served.curate.write(body.question, body.answer, scope=scope, by=admin.name))
+    scope = served.search.scope_for(body.collection)
+    return detail(served, served.curate.write(body.question, body.answer, scope=scope, by=curator.name))
 
 
 @router.get("/{memory_id}")
@@ -178,19 +178,19 @@ def one(memory_id: str, served: Served, reader: Reader) -> MemoryDetail:
 
 
 @router.patch("/{memory_id}")
-def patch(memory_id: str, body: MemoryPatch, served: Served, admin: Admin) -> MemoryDetail:
+def patch(memory_id: str, body: MemoryPatch, served: Served, curator: Curator) -> MemoryDetail:
     """Edit the words, take it out of service and put it back, say when it expires or should be looked at."""
     number, sent = parse_id(memory_id), body.model_fields_set
     if body.question is not None or body.answer is not None:
-        served.curate.edit(number, question=body.question, answer=body.answer, by=admin.name)
+        served.curate.edit(number, question=body.question, answer=body.answer, by=curator.name)
     if body.status is not None:
-        served.curate.set_status(number, MemoryStatus(body.status), by=admin.name)
+        served.curate.set_status(number, MemoryStatus(body.status), by=curator.name)
     if sent & {"expires_at", "review_at"}:
         with served.db.read() as session:
             now = curate.get(session, number)
         served.curate.schedule(
             number,
-            by=admin.name,
+            by=curator.name,
             expires_at=body.expires_at if "expires_at" in sent else now.expires_at,
             review_at=body.review_at if "review_at" in sent else now.review_at,
         )
@@ -198,43 +198,43 @@ def patch(memory_id: str, body: MemoryPatch, served: Served, admin: Admin) -> Me
 
 
 @router.delete("/{memory_id}", status_code=204)
-def delete(memory_id: str, served: Served, _: Admin) -> None:
+def delete(memory_id: str, served: Served, _: Curator) -> None:
     served.curate.delete(parse_id(memory_id))
 
 
 @router.post("/{memory_id}/approve")
-def approve(memory_id: str, served: Served, admin: Admin) -> MemoryDetail:
+def approve(memory_id: str, served: Served, curator: Curator) -> MemoryDetail:
     """Verified by you and in service; what readers said against it until now is dismissed."""
-    served.curate.approve(parse_id(memory_id), by=admin.name)
+    served.curate.approve(parse_id(memory_id), by=curator.name)
     served.calibration.forget()
     return detail(served, parse_id(memory_id))
 
 
 @router.post("/{memory_id}/reject")
-def reject(memory_id: str, body: RejectIn, served: Served, admin: Admin) -> MemoryDetail:
+def reject(memory_id: str, body: RejectIn, served: Served, curator: Curator) -> MemoryDetail:
     """Wrong: out of service, and the same answer is not learnt again."""
-    served.curate.reject(parse_id(memory_id), by=admin.name, reason=body.reason)
+    served.curate.reject(parse_id(memory_id), by=curator.name, reason=body.reason)
     return detail(served, parse_id(memory_id))
 
 
 @router.post("/{memory_id}/merge")
-def merge(memory_id: str, body: MergeIn, served: Served, admin: Admin) -> MemoryDetail:
+def merge(memory_id: str, body: MergeIn, served: Served, curator: Curator) -> MemoryDetail:
     """The other memory takes over its question and its wordings; this one is retired. Returns the other."""
     into = parse_id(body.into)
-    served.curate.merge(parse_id(memory_id), into=into, by=admin.name)
+    served.curate.merge(parse_id(memory_id), into=into, by=curator.name)
     return detail(served, into)
 
 
 @router.post("/{memory_id}/wordings", status_code=201)
-def add_wording(memory_id: str, body: WordingIn, served: Served, admin: Admin) -> MemoryDetail:
+def add_wording(memory_id: str, body: WordingIn, served: Served, curator: Curator) -> MemoryDetail:
     """Another way to ask for it, or by `differs` a question that is not it. Lookup heeds it at once."""
-    served.curate.add_wording(parse_id(memory_id), body.question, differs=body.differs, by=admin.name)
+    served.curate.add_wording(parse_id(memory_id), body.question, differs=body.differs, by=curator.name)
     return detail(served, parse_id(memory_id))
 
 
 @router.delete("/{memory_id}/wordings/{wording_id}")
-def remove_wording(memory_id: str, wording_id: str, served: Served, admin: Admin) -> MemoryDetail:
-    served.curate.remove_wording(parse_id(memory_id), parse_id(wording_id, _WORDING), by=admin.name)
+def remove_wording(memory_id: str, wording_id: str, served: Served, curator: Curator) -> MemoryDetail:
+    served.curate.remove_wording(parse_id(memory_id), parse_id(wording_id, _WORDING), by=curator.name)
     return detail(served, parse_id(memory_id))
 
 

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from zuinig.app.api import cache, sse
-from zuinig.app.api.deps import Asker, Reader, Served, Uploader
+from zuinig.app.api.deps import Asker, Editor, Reader, Served, Uploader
 from zuinig.app.api.schemas import MOST_QUESTION_CHARS, Limit, Name, answer_out
 from zuinig.app.asked import Answered, Ask, Delta, Step
 from zuinig.app.documents import DocumentView
@@ -193,12 +193,13 @@ def _files(routes: APIRouter, settings: Settings) -> None:
     @routes.post("/files", max_body_size=settings.max_body_mb * 1_000_000)
     def upload(
         served: Served,
-        _: Uploader,
+        uploader: Uploader,
         file: Annotated[UploadFile, File()],
         purpose: Annotated[str, Form(max_length=64)] = "assistants",
         collection: Annotated[Name, Form()] = DEFAULT_COLLECTION,
     ) -> dict[str, Any]:
-        accepted = served.uploads.accept(file.filename or "unnamed", file.file, collection)
+        served.grants.require_edit(uploader, collection)
+        accepted = served.uploads.accept(file.filename or "unnamed", file.file, collection, by=uploader.id)
         served.wake()
         return _file(served.documents.get(accepted.document_id))
 
@@ -222,7 +223,7 @@ def _files(routes: APIRouter, settings: Settings) -> None:
         )
 
     @routes.delete("/files/{file_id}")
-    def delete(file_id: str, served: Served, _: Uploader) -> dict[str, Any]:
+    def delete(file_id: str, served: Served, _: Editor) -> dict[str, Any]:
         served.uploads.delete(file_id)
         return {"id": file_id, "object": "file", "deleted": True}
 

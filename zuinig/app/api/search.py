@@ -46,9 +46,9 @@ class SearchOut(BaseModel):
 @router.post("/search")
 def search(body: SearchIn, served: Served, reader: Reader) -> SearchOut:
     """Passages, best first: by words, by meaning, and by what the reader finds in them."""
-    collections = served.search.reach(body.collections, reader.readable).collections
+    shelves = served.search.reach(body.collections, reader.readable).shelves
     wanted = max(body.limit, served.specialist.passages) if body.rerank else body.limit
-    hits: Sequence[Hit] = served.search.search(body.query, wanted, collections=collections)
+    hits: Sequence[Hit] = served.search.search(body.query, wanted, shelves=shelves)
     if body.rerank:
         hits = served.specialist.read(body.query, hits).hits
     return SearchOut(
@@ -90,10 +90,10 @@ class ContextOut(BaseModel):
 @router.post("/context")
 def context(body: ContextIn, served: Served, reader: Reader) -> ContextOut:
     """What Zuinig would put before a language model, under a token budget."""
-    collections = served.search.reach(body.collections, reader.readable).collections
+    shelves = served.search.reach(body.collections, reader.readable).shelves
     settings = served.settings
     wanted = max(BASELINE_PASSAGES, served.specialist.passages)
-    hits = served.search.search(body.question, wanted, collections=collections)
+    hits = served.search.search(body.question, wanted, shelves=shelves)
     reading = served.specialist.read(body.question, hits)
     budget = body.budget_tokens or settings.context_budget_tokens
     packed = pack(reading, served.tokens, budget, body.packing or settings.packing)

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from zuinig.app.api.deps import Admin, Served
+from zuinig.app.api.deps import Curator, Served
 from zuinig.app.api.memories import MemoryDetail, detail
 from zuinig.app.api.schemas import CitationOut, Limit, Page, Question, Text, page
 from zuinig.core.errors import NotReady
@@ -49,7 +49,7 @@ router = APIRouter(prefix="/v1/suggestions", tags=["suggestions"])
 @router.get("")
 def list_suggestions(
     served: Served,
-    _: Admin,
+    _: Curator,
     kind: SuggestionKind | None = None,
     limit: Annotated[Limit, Query()] = 20,
     after: str | None = None,
@@ -63,7 +63,7 @@ def list_suggestions(
 
 
 @router.post("/refresh")
-def refresh(served: Served, _: Admin) -> RefreshOut:
+def refresh(served: Served, _: Curator) -> RefreshOut:
     """Gather anew from the questions of the last 90 days; the service does so by itself now and then."""
     try:
         return RefreshOut(open=served.suggest.refresh(served.answers.covers))
@@ -72,17 +72,17 @@ def refresh(served: Served, _: Admin) -> RefreshOut:
 
 
 @router.post("/{suggestion_id}/approve")
-def approve(suggestion_id: str, body: ApproveIn, served: Served, admin: Admin) -> MemoryDetail:
+def approve(suggestion_id: str, body: ApproveIn, served: Served, curator: Curator) -> MemoryDetail:
     """It becomes a memory, verified by you."""
-    memory = served.suggest.approve(suggestion_id, by=admin.name, question=body.question, answer=body.answer)
+    memory = served.suggest.approve(suggestion_id, by=curator.name, question=body.question, answer=body.answer)
     served.calibration.forget()
     return detail(served, memory)
 
 
 @router.post("/{suggestion_id}/reject", status_code=204)
-def reject(suggestion_id: str, served: Served, admin: Admin) -> None:
+def reject(suggestion_id: str, served: Served, curator: Curator) -> None:
     """It does not come back."""
-    served.suggest.reject(suggestion_id, by=admin.name)
+    served.suggest.reject(suggestion_id, by=curator.name)
 
 
 def suggestion_out(s: Suggestion) -> SuggestionOut:

@@ -8,9 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from zuinig.core.db import in_parts
-from zuinig.core.tables import DocumentVersion
-from zuinig.core.types import ENDED, DocumentStatus
+from zuinig.core.tables import Document, DocumentVersion
+from zuinig.core.types import ENDED, DocumentStatus, Principal
 from zuinig.ingestion import queue
+from zuinig.retrieval import shelves
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,13 @@ class Tally:
         return max(0, self.total - self.ended)
 
 
-def count(session: Session, ids: Sequence[str], *, total: int, refused: int, dropped: int) -> Tally:
+def count(session: Session, ids: Sequence[str], reader: Principal, *, total: int, refused: int, dropped: int) -> Tally:
     """ids: of the documents that were accepted, one a file, so the same bytes sent twice count twice.
 
     refused: files that were not accepted; dropped: files that were called off before they were sent.
     """
-    found = _states(session, ids)
-    # A document that was deleted meanwhile has no state.
+    found = _states(session, ids, shelves.on(reader.readable))
+    # A document that was deleted meanwhile has no state, nor has one that the reader may not read.
     states = Counter(found.get(i, DocumentStatus.CANCELLED) for i in ids)
     return Tally(
         total=total,
@@ -49,9 +50,10 @@ def count(session: Session, ids: Sequence[str], *, total: int, refused: int, dro
     )
 
 
-def cancel_waiting(session: Session, ids: Sequence[str]) -> None:
-    """Those being read go on to their end."""
-    for document_id, status in _states(session, ids).items():
+def cancel_waiting(session: Session, ids: Sequence[str], editor: Principal) -> None:
+    """Those that the editor may change; those being read go on to their end."""
+    mine = sa.true() if editor.editable is None else Document.collection_id.in_(sorted(editor.editable))
+    for document_id, status in _states(session, ids, mine).items():
         if status == DocumentStatus.QUEUED:
             queue.cancel(session, document_id)
 
@@ -61,14 +63,15 @@ def under_way(counts: dict[str, int]) -> int:
     return sum(n for status, n in counts.items() if status not in ENDED)
 
 
-def _states(session: Session, ids: Sequence[str]) -> dict[str, str]:
+def _states(session: Session, ids: Sequence[str], which: sa.ColumnElement[bool]) -> dict[str, str]:
     """Of the newest version of each document."""
     found: dict[str, str] = {}
     wanted = list(dict.fromkeys(ids))
     for part in in_parts(wanted):
         newest = (
             sa.select(sa.func.max(DocumentVersion.id))
-            .where(DocumentVersion.document_id.in_(part))
+            .join(Document, Document.id == DocumentVersion.document_id)
+            .where(DocumentVersion.document_id.in_(part), which)
             .group_by(DocumentVersion.document_id)
         )
         rows = session.execute(

@@ -10,11 +10,13 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from zuinig.app import auth
 from zuinig.app.api.memories import MemoryOut
 from zuinig.app.services import Services
-from zuinig.core.tables import Answer, ApiKey, Collection, Document, LedgerEntry, Memory, Suggestion, now
+from zuinig.core.tables import Answer, Document, LedgerEntry, Memory, Suggestion, now
 from zuinig.core.types import MemoryStatus, Reach, Source, SuggestionKind, SuggestionStatus
 from zuinig.memory.candidates import by_vector
+from zuinig.retrieval import shelves
 
 _IDS = re.compile(r"\b((?:doc|mem)_[0-9a-f]+)\b")
 # An answer and the memory that it became are written in one transaction.
@@ -70,18 +72,16 @@ class Sentences:
 def sentences(session: Session, texts: Iterable[str | None], readable: frozenset[int] | None) -> Sentences:
     """texts: those that will be shown."""
     ids = {i for text in texts for i in _IDS.findall(text or "") if i.startswith("doc_")}
-    wanted = sa.select(Document.id, Document.title).where(Document.id.in_(sorted(ids)))
-    if readable is not None:
-        wanted = wanted.where(Document.collection_id.in_(sorted(readable)))
+    wanted = sa.select(Document.id, Document.title).where(Document.id.in_(sorted(ids)), shelves.on(readable))
     return Sentences({row.id: row.title for row in session.execute(wanted)} if ids else {})
 
 
 def provenance(session: Session, memory_id: int) -> Provenance:
     """Of a memory that is there."""
     memory = session.scalars(sa.select(Memory).where(Memory.id == memory_id)).one()
-    key = session.get(ApiKey, memory.created_by) if memory.created_by is not None else None
-    ids = Reach.of_scope(memory.scope).named or ()
-    names = session.scalars(sa.select(Collection.name).where(Collection.id.in_(ids)).order_by(Collection.name)).all()
+    maker = auth.name_of(session, memory.created_by)
+    known = shelves.names(session)
+    names = sorted({known[i] for i in Reach.of_scope(memory.scope).named or () if i in known})
     # The books have an index by time, the answers none by memory.
     first = session.execute(
         sa.select(Answer.id, LedgerEntry.model)
@@ -94,7 +94,7 @@ def provenance(session: Session, memory_id: int) -> Provenance:
         .limit(1)
     ).first()
     return Provenance(
-        maker=key.name if key is not None else memory.created_by,
+        maker=maker,
         collections=names,
         answer_id=first.id if first is not None else None,
         model=first.model if first is not None else None,

@@ -7,7 +7,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from zuinig.app.api import exchange
-from zuinig.app.api.deps import Admin, Served
+from zuinig.app.api.deps import Curator, Served
 from zuinig.app.portal.pages import PageRoute, render
 from zuinig.core.errors import BadRequest
 from zuinig.core.settings import Settings
@@ -24,7 +24,7 @@ def router(settings: Settings) -> APIRouter:
         request: Request,
         served: Served,
         # The key before the file: they are worked out in this order.
-        principal: Admin,
+        principal: Curator,
         data: Annotated[bytes, Depends(_sent)],
     ) -> Response:
         """A fragment: what the import of the file would do, and what somebody should look at before."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import Response
 
 from zuinig.app.api import memories as api
-from zuinig.app.api.deps import Admin, Reader, Served
+from zuinig.app.api.deps import Curator, Reader, Served
 from zuinig.app.api.schemas import Question, Text
 from zuinig.app.portal import curation
 from zuinig.app.portal.pages import PageRoute, go, language_of, render
@@ -105,7 +105,7 @@ def one(request: Request, served: Served, principal: Reader, memory_id: str) -> 
 def others(
     request: Request,
     served: Served,
-    principal: Admin,
+    principal: Curator,
     memory_id: str,
     query: Annotated[str, Query(max_length=200)] = "",
 ) -> Response:
@@ -123,14 +123,14 @@ def others(
 
 
 @router.post("")
-def write(request: Request, served: Served, principal: Admin, sent: Annotated[Written, Form()]) -> Response:
+def write(request: Request, served: Served, principal: Curator, sent: Annotated[Written, Form()]) -> Response:
     body = api.MemoryIn(question=sent.question, answer=sent.answer, collection=sent.collection or None)
     return go(f"/portal/memories/{api.write(body, served, principal).id}")
 
 
 @router.post("/{memory_id}/edit")
 def edit(
-    request: Request, served: Served, principal: Admin, memory_id: str, sent: Annotated[Edited, Form()]
+    request: Request, served: Served, principal: Curator, memory_id: str, sent: Annotated[Edited, Form()]
 ) -> Response:
     m = api.one(memory_id, served, principal)
     question, answer = curation.changed(sent.question, m.question), curation.changed(sent.answer, m.answer)
@@ -140,7 +140,7 @@ def edit(
 
 
 @router.post("/{memory_id}/approve")
-def approve(request: Request, served: Served, principal: Admin, memory_id: str) -> Response:
+def approve(request: Request, served: Served, principal: Curator, memory_id: str) -> Response:
     api.approve(memory_id, served, principal)
     return _shown(request, served, principal, memory_id, done="approve")
 
@@ -149,7 +149,7 @@ def approve(request: Request, served: Served, principal: Admin, memory_id: str) 
 def reject(
     request: Request,
     served: Served,
-    principal: Admin,
+    principal: Curator,
     memory_id: str,
     reason: Annotated[str, Form(max_length=2000)] = "",
 ) -> Response:
@@ -161,7 +161,7 @@ def reject(
 def set_status(
     request: Request,
     served: Served,
-    principal: Admin,
+    principal: Curator,
     memory_id: str,
     status: Annotated[Literal["live", "retired"], Form()],
 ) -> Response:
@@ -171,7 +171,7 @@ def set_status(
 
 @router.post("/{memory_id}/dates")
 def set_dates(
-    request: Request, served: Served, principal: Admin, memory_id: str, sent: Annotated[Dates, Form()]
+    request: Request, served: Served, principal: Curator, memory_id: str, sent: Annotated[Dates, Form()]
 ) -> Response:
     """A day that was not changed keeps its time of day."""
     m = api.one(memory_id, served, principal)
@@ -192,7 +192,7 @@ def set_dates(
 def add_wording(
     request: Request,
     served: Served,
-    principal: Admin,
+    principal: Curator,
     memory_id: str,
     question: Annotated[FormQuestion, Form()],
     differs: Annotated[bool, Form()] = False,
@@ -202,20 +202,20 @@ def add_wording(
 
 
 @router.post("/{memory_id}/wordings/{wording_id}/remove")
-def remove_wording(request: Request, served: Served, principal: Admin, memory_id: str, wording_id: str) -> Response:
+def remove_wording(request: Request, served: Served, principal: Curator, memory_id: str, wording_id: str) -> Response:
     api.remove_wording(memory_id, wording_id, served, principal)
     return _shown(request, served, principal, memory_id, done="unwording")
 
 
 @router.post("/{memory_id}/merge")
 def merge(
-    request: Request, served: Served, principal: Admin, memory_id: str, into: Annotated[str, Form(max_length=30)]
+    request: Request, served: Served, principal: Curator, memory_id: str, into: Annotated[str, Form(max_length=30)]
 ) -> Response:
     return go(f"/portal/memories/{api.merge(memory_id, api.MergeIn(into=into), served, principal).id}")
 
 
 @router.post("/{memory_id}/delete")
-def delete(served: Served, principal: Admin, memory_id: str) -> Response:
+def delete(served: Served, principal: Curator, memory_id: str) -> Response:
     api.delete(memory_id, served, principal)
     return go("/portal/memories")
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from zuinig.app.api import memories, suggestions
-from zuinig.app.api.deps import Admin, Served
+from zuinig.app.api.deps import Curator, Served
 from zuinig.app.portal import curation
 from zuinig.app.portal.memories import FormQuestion, FormText
 from zuinig.app.portal.pages import PageRoute, language_of, render
@@ -32,12 +32,12 @@ class Decided(BaseModel):
 
 
 @router.get("")
-def queue(request: Request, served: Served, principal: Admin) -> Response:
+def queue(request: Request, served: Served, principal: Curator) -> Response:
     return _queue(request, served, principal, "review.html")
 
 
 @router.post("/refresh")
-def refresh(request: Request, served: Served, principal: Admin) -> Response:
+def refresh(request: Request, served: Served, principal: Curator) -> Response:
     """A fragment: the queue, gathered anew."""
     suggestions.refresh(served, principal)
     return _queue(request, served, principal, "_queue.html", gathered=True)
@@ -45,7 +45,7 @@ def refresh(request: Request, served: Served, principal: Admin) -> Response:
 
 @router.post("/{item_id}/approve")
 def approve(
-    request: Request, served: Served, principal: Admin, item_id: str, sent: Annotated[Decided, Form()]
+    request: Request, served: Served, principal: Curator, item_id: str, sent: Annotated[Decided, Form()]
 ) -> Response:
     """A fragment in place of what was decided on. item_id: of a memory or a suggestion."""
     if item_id.startswith("mem_"):
@@ -61,7 +61,7 @@ def approve(
 
 
 @router.post("/{item_id}/reject")
-def reject(request: Request, served: Served, principal: Admin, item_id: str) -> Response:
+def reject(request: Request, served: Served, principal: Curator, item_id: str) -> Response:
     """A fragment in place of what was decided on. item_id: of a memory or a suggestion."""
     if item_id.startswith("mem_"):
         memory = memories.reject(item_id, memories.RejectIn(), served, principal)

@@ -18,7 +18,7 @@ from zuinig.app.portal.words import LANGUAGES, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated
 from zuinig.core.settings import Settings
-from zuinig.core.types import Verdict
+from zuinig.core.types import Principal, Verdict
 
 _WINDOW_CHARS = 20_000
 _DOCUMENTS_SHOWN = 50
@@ -59,7 +59,7 @@ def install(app: FastAPI, settings: Settings) -> None:
 def sign_in_page(request: Request, served: Served, token: Annotated[str, Query(max_length=200)] = "") -> Response:
     """A link from the terminal signs in with one click; without a token, the form for an API key."""
     if not token:
-        return render(request, served, "sign_in.html", None)
+        return render(request, served, "sign_in.html", None, by_name=served.people.any())
     try:
         return _signed_in(served, served.auth.redeem(token))
     except Unauthenticated:
@@ -67,17 +67,27 @@ def sign_in_page(request: Request, served: Served, token: Annotated[str, Query(m
 
 
 @router.post("/sign-in")
-def sign_in(request: Request, served: Served, key: Annotated[str, Form(max_length=200)] = "") -> Response:
+def sign_in(
+    request: Request,
+    served: Served,
+    key: Annotated[str, Form(max_length=200)] = "",
+    name: Annotated[str, Form(max_length=200)] = "",
+    password: Annotated[str, Form(max_length=1024)] = "",
+) -> Response:
+    """By name and password, or by an API key."""
     check_same_origin(request)
     try:
-        return _signed_in(served, served.auth.open_session(key.strip()))
-    except Unauthenticated:
-        return _not_signed_in(request, served, "wrong_key")
+        if key:
+            return _signed_in(served, served.auth.sign_in_with_key(key.strip()))
+        return _signed_in(served, served.auth.sign_in(name, password))
+    except Unauthenticated as error:
+        return _not_signed_in(request, served, "wrong_key" if key else error.code)
 
 
 @router.post("/sign-out")
-def sign_out(request: Request) -> Response:
+def sign_out(request: Request, served: Served) -> Response:
     check_same_origin(request)
+    served.auth.close_session(request.cookies.get(SESSION_COOKIE, ""))
     response = RedirectResponse("/portal/sign-in", status_code=303)
     response.delete_cookie(SESSION_COOKIE)
     return response
@@ -105,8 +115,8 @@ def home(
 ) -> Response:
     """A conversation has an address, so that it is still there when its reader comes back from a document."""
     with served.db.read() as session:
-        found = turns.of_conversation(session, conversation, principal.key_id) if conversation else []
-    empty = not served.documents.counts()
+        found = turns.of_conversation(session, conversation, principal) if conversation else []
+    empty = not served.documents.counts(principal.readable)
     return render(
         request, served, "home.html", principal, turns=found, conversation=conversation if found else "", empty=empty
     )
@@ -116,7 +126,7 @@ def home(
 def answer(request: Request, served: Served, principal: Asker, answer_id: str) -> Response:
     """A fragment: the turn, in place of the text that was streamed."""
     with served.db.read() as session:
-        turn = turns.of_answer(session, answer_id, principal.key_id)
+        turn = turns.of_answer(session, answer_id, principal)
     return render(request, served, "_turn.html", principal, turn=turn)
 
 
@@ -151,7 +161,7 @@ def documents(
     request: Request, served: Served, principal: Reader, collection: str = "", status: str = "", after: str = ""
 ) -> Response:
     # Counted before the rows are read: what ends in between is looked at once more, not shown as under way for ever.
-    under_way = batch.under_way(served.documents.counts())
+    under_way = batch.under_way(served.documents.counts(principal.readable))
     found, more = served.documents.page(
         limit=_DOCUMENTS_SHOWN,
         after=after or None,
@@ -192,15 +202,17 @@ class _Sent(BaseModel):
     def documents(self) -> list[str]:
         return [i for i in self.ids.split(",") if i]
 
-    def count(self, session: Session) -> batch.Tally:
-        return batch.count(session, self.documents, total=self.total, refused=self.refused, dropped=self.dropped)
+    def count(self, session: Session, reader: Principal) -> batch.Tally:
+        return batch.count(
+            session, self.documents, reader, total=self.total, refused=self.refused, dropped=self.dropped
+        )
 
 
 @router.post("/uploads", max_body_size=_IDS_BODY)
 def tally(request: Request, served: Served, principal: Reader, sent: Annotated[_Sent, Form()]) -> Response:
     """A fragment: how far the files have come that this page sent."""
     with served.db.read() as session:
-        counted = sent.count(session)
+        counted = sent.count(session, principal)
     return render(request, served, "_tally.html", principal, tally=counted)
 
 
@@ -208,8 +220,8 @@ def tally(request: Request, served: Served, principal: Reader, sent: Annotated[_
 def cancel_waiting(request: Request, served: Served, principal: Uploader, sent: Annotated[_Sent, Form()]) -> Response:
     """A fragment: the same, once those that wait are called off."""
     with served.db.write() as session:
-        batch.cancel_waiting(session, sent.documents)
-        counted = sent.count(session)
+        batch.cancel_waiting(session, sent.documents, principal)
+        counted = sent.count(session, principal)
     return render(request, served, "_tally.html", principal, tally=counted)
 
 
@@ -258,4 +270,4 @@ def _signed_in(served: Services, session: str) -> Response:
 
 def _not_signed_in(request: Request, served: Services, why: str) -> Response:
     problem = translate(language_of(request, served), why)
-    return render(request, served, "sign_in.html", None, problem=problem, status=401)
+    return render(request, served, "sign_in.html", None, problem=problem, status=401, by_name=served.people.any())

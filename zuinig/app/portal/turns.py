@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from zuinig.core.errors import NotFound
 from zuinig.core.tables import Answer, Feedback, LedgerEntry, Memory
-from zuinig.core.types import Source
+from zuinig.core.types import Principal, Source
+from zuinig.retrieval import shelves
 
 _MARK = re.compile(r"(\[\d+\])")
 
@@ -26,7 +27,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """memory_id, first_answered: of the memory that answered, where it still stands. notice: see `budgets.Notice`."""
+    """memory_id, first_answered: of the memory that answered, where it still stands. notice: see `budgets.Notice`.
+
+    withheld: the answer is not shown, since it rests on what its reader may no longer read.
+    """
 
     id: str
     question: str
@@ -42,6 +46,7 @@ class Turn:
     cost: float
     saved_cost: float
     notice: str | None
+    withheld: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +58,17 @@ class Verdict:
     created_at: datetime
 
 
-def of_answer(session: Session, answer_id: str, key_id: str) -> Turn:
+def of_answer(session: Session, answer_id: str, asker: Principal) -> Turn:
     """Raises NotFound for an answer that is not the asker's."""
-    found = _turns(session, Answer.id == answer_id, Answer.key_id == key_id)
+    found = _turns(session, asker, Answer.id == answer_id)
     if not found:
         raise NotFound("There is no such answer.")
     return found[0]
 
 
-def of_conversation(session: Session, conversation_id: str, key_id: str) -> list[Turn]:
+def of_conversation(session: Session, conversation_id: str, asker: Principal) -> list[Turn]:
     """In order; none where the conversation is not the asker's."""
-    return _turns(session, Answer.conversation_id == conversation_id, Answer.key_id == key_id)
+    return _turns(session, asker, Answer.conversation_id == conversation_id)
 
 
 def verdicts(session: Session, limit: int) -> list[Verdict]:
@@ -77,26 +82,30 @@ def verdicts(session: Session, limit: int) -> list[Verdict]:
     return [Verdict(a.question, a.answer, f.verdict, f.correction, f.created_at) for f, a in rows]
 
 
-def _turns(session: Session, *which: sa.ColumnElement[bool]) -> list[Turn]:
+def _turns(session: Session, asker: Principal, which: sa.ColumnElement[bool]) -> list[Turn]:
     served_from = sa.and_(Memory.id == Answer.memory_id, Answer.source == Source.MEMORY)
     rows = session.execute(
         sa.select(Answer, LedgerEntry, Memory.created_at, Memory.verified_by)
         .join(LedgerEntry, LedgerEntry.answer_id == Answer.id)
         .outerjoin(Memory, served_from)
-        .where(*which)
+        .where(which, Answer.owner_id == asker.id)
         .order_by(Answer.id)
-    )
-    return [_turn(*row) for row in rows]
+    ).all()
+    hidden = shelves.hidden(session, {c["document_id"] for row in rows for c in row[0].citations}, asker.readable)
+    return [_turn(*row, hidden) for row in rows]
 
 
-def _turn(answer: Answer, entry: LedgerEntry, first_answered: datetime | None, checked_by: str | None) -> Turn:
+def _turn(
+    answer: Answer, entry: LedgerEntry, first_answered: datetime | None, checked_by: str | None, hidden: set[str]
+) -> Turn:
+    withheld = not hidden.isdisjoint(c["document_id"] for c in answer.citations)
     tokens = entry.prompt_tokens + entry.completion_tokens
     return Turn(
         id=answer.id,
         question=answer.question,
-        answer=answer.answer,
+        answer="" if withheld else answer.answer,
         source=answer.source,
-        citations=answer.citations,
+        citations=[] if withheld else answer.citations,
         memory_id=f"mem_{answer.memory_id}" if first_answered is not None else None,
         first_answered=first_answered,
         checked_by=checked_by,
@@ -106,6 +115,7 @@ def _turn(answer: Answer, entry: LedgerEntry, first_answered: datetime | None, c
         cost=entry.cost_micros / 1_000_000,
         saved_cost=entry.saved_cost_micros / 1_000_000,
         notice=entry.notice,
+        withheld=withheld,
     )
 
 

@@ -22,6 +22,19 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Open the link that the service printed at its start, or paste an API key.",
         "Open de link die de dienst bij het starten toonde, of plak een API-sleutel.",
     ),
+    "sign_in_with_key": ("Sign in with an API key", "Inloggen met een API-sleutel"),
+    "user_name": ("Name", "Naam"),
+    "password": ("Password", "Wachtwoord"),
+    "wrong_password": ("Name or password is wrong.", "Naam of wachtwoord klopt niet."),
+    "locked": (
+        "There were too many wrong passwords. Wait a while, then try again.",
+        "Er zijn te veel verkeerde wachtwoorden ingevuld. Wacht even en probeer het dan opnieuw.",
+    ),
+    "account_closed": ("This account is closed; ask an admin.", "Dit account is gesloten; vraag een beheerder."),
+    "withheld": (
+        "This answer rests on a document that you may no longer read.",
+        "Dit antwoord berust op een document dat u niet meer mag lezen.",
+    ),
     "wrong_key": ("This key is not valid.", "Deze sleutel is niet geldig."),
     "used_link": (
         "This sign-in link was used already or has expired; `zuinig keys sign-in` prints a new one.",

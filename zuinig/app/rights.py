@@ -1,0 +1,94 @@
+"""What somebody may do and read. It is worked out anew for each request, out of rows that a change has written."""
+
+from collections.abc import Collection, Iterable
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from zuinig.core import tables
+from zuinig.core.errors import Forbidden, Unauthenticated
+from zuinig.core.tables import ApiKey, Group, Membership, Shelf, User, now
+from zuinig.core.types import Principal, Role, Scope
+from zuinig.retrieval.shelves import Readable
+
+_INVALID = "This API key is not valid; send `Authorization: Bearer` with one that is."
+
+
+def require(principal: Principal, scope: Scope) -> None:
+    """Raises Forbidden."""
+    if not principal.may(scope):
+        raise Forbidden(f"{principal.name!r} lacks the scope {scope!r}; ask an admin for it.")
+
+
+def of_key(session: Session, row: ApiKey | None) -> Principal:
+    """A person's key may do what it says and the person may; another what it says. Raises Unauthenticated."""
+    if row is None or row.revoked_at is not None:
+        raise Unauthenticated(_INVALID)
+    if row.expires_at is not None and row.expires_at <= now():
+        raise Unauthenticated("This API key has expired; ask for a new one.", code="expired_api_key")
+    scopes = frozenset(Scope(s) for s in row.scopes)
+    if row.user_id is None:
+        readable = _shelves(session, row.collections) if row.collections is not None else None
+        return Principal(row.id, row.id, row.name, scopes, readable, None, row.user, row.group)
+    user = of_user(session, session.get(User, row.user_id))
+    readable = user.readable
+    if row.collections is not None:
+        inside = _shelves(session, row.collections)
+        readable = inside if readable is None else inside & readable
+    limited = Principal(user.id, row.id, user.name, scopes)
+    both = frozenset(s for s in Scope if limited.may(s) and user.may(s))
+    return Principal(user.id, row.id, user.name, both, readable, user.editable, user.user, row.group or user.group)
+
+
+def of_user(session: Session, user: User | None) -> Principal:
+    """Raises Unauthenticated for who is here no more."""
+    if user is None or user.disabled_at is not None:
+        raise Unauthenticated("This account is closed; ask an admin.", code="account_closed")
+    groups = dict(
+        session.execute(
+            sa.select(Group.id, Group.name)
+            .join(Membership, Membership.group_id == Group.id)
+            .where(Membership.user_id == user.id)
+            .order_by(Group.name)
+        ).all()
+    )
+    scopes, role = Role(user.role).scopes, Role(user.role)
+    editable = None if role == Role.ADMIN else _edited_by(session, groups)
+    if editable:
+        scopes |= {Scope.UPLOAD}
+    # A curator decides on answers that may rest on anything.
+    readable = _read_by(session, groups) if role == Role.READER else None
+    # Budgets and the ledger know one group of each person: the first by name.
+    account = next(iter(groups.values()), None)
+    return Principal(user.id, user.id, user.name, scopes, readable, editable, user.name, account)
+
+
+def may_edit(principal: Principal, collection_id: int | None) -> bool:
+    """collection_id: None for one that is not there yet."""
+    return principal.editable is None or collection_id in principal.editable
+
+
+def require_edit(principal: Principal, collection_id: int | None) -> None:
+    """Raises Forbidden."""
+    if not may_edit(principal, collection_id):
+        raise Forbidden("You may not change the documents of this collection; ask an admin.", param="collection")
+
+
+def _read_by(session: Session, groups: Collection[str]) -> Readable:
+    """The shelves open to all or to one of these groups, or of a collection that one of them edits; None for all."""
+    rows = session.execute(
+        sa.select(Shelf.id, Shelf.readers, tables.Collection.editors).join(
+            tables.Collection, tables.Collection.id == Shelf.collection_id
+        )
+    ).all()
+    mine = frozenset(r.id for r in rows if r.readers is None or not {*r.readers, *r.editors}.isdisjoint(groups))
+    return None if len(mine) == len(rows) else mine
+
+
+def _edited_by(session: Session, groups: Collection[str]) -> frozenset[int]:
+    rows = session.execute(sa.select(tables.Collection.id, tables.Collection.editors))
+    return frozenset(r.id for r in rows if not set(r.editors).isdisjoint(groups))
+
+
+def _shelves(session: Session, collections: Iterable[int]) -> frozenset[int]:
+    return frozenset(session.scalars(sa.select(Shelf.id).where(Shelf.collection_id.in_(sorted(collections)))))
