@@ -15,9 +15,9 @@ from zuinig.ingestion.pipeline import work_one
 class Running:
     """A service that listens. `client` carries the admin key."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, port: int = 0) -> None:
         self.services = services
-        config = uvicorn.Config(create_app(services), host="127.0.0.1", port=0, log_config=None, lifespan="on")
+        config = uvicorn.Config(create_app(services), host="127.0.0.1", port=port, log_config=None, lifespan="on")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

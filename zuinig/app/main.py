@@ -58,5 +58,5 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(factory(settings), max_body_size=_SMALL_BODY)
     for module in (chat, search, memories, suggestions, ledger, budgets, people, grants, health):
         app.include_router(module.router, max_body_size=_SMALL_BODY)
-    portal.install(app, settings)
+    portal.install(app, services)
     return app

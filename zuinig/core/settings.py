@@ -169,6 +169,29 @@ class Settings(BaseSettings):
         "`nobody` but admins and curators.",
     )
 
+    oidc_issuer: str | None = Field(
+        None, description="Issuer of an OpenID Connect provider by which people sign in to the portal."
+    )
+    oidc_client_id: str | None = Field(None, description="What the provider knows this service by.")
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="Its secret there. Unset: a public client, by PKCE alone."
+    )
+    oidc_label: str = Field("OpenID Connect", max_length=60, description="What the button to sign in by it says.")
+    oidc_scopes: str = Field("openid profile email", description="Scopes that the provider is asked for.")
+    oidc_name_claim: str = Field(
+        "preferred_username", description="Claim that becomes a person's name here: `preferred_username` or `email`."
+    )
+    oidc_groups_claim: str = Field(
+        "groups", description="Claim that names a person's groups; those that exist here count, anew at each sign-in."
+    )
+    oidc_admin_group: str | None = Field(
+        None, description="Group of the provider whose members are admins. With it, roles follow the provider."
+    )
+    oidc_curator_group: str | None = Field(None, description="Group of the provider whose members are curators.")
+    oidc_create_users: bool = Field(
+        True, description="Whether whoever the provider lets in gets an account, as a reader, at the first sign-in."
+    )
+
     # Service
     request_threads: int = Field(16, ge=2, le=256, description="Requests worked on at a time; more wait their turn.")
     session_hours: float = Field(12, gt=0, description="How long a portal session lasts, in hours.")

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 from starlette.responses import Response
 
-from zuinig.app.api.deps import who
+from zuinig.app.api.deps import SESSION_COOKIE, who
 from zuinig.app.portal import curation, turns
 from zuinig.app.portal.words import LANGUAGES, named, reasons, translate
 from zuinig.app.services import Services
@@ -81,12 +81,27 @@ def render(
             "due": curation.due,
             "state": curation.state,
             "waiting": lambda: curation.waiting(served),
+            "by_provider": served.settings.oidc_label if served.settings.oidc_issuer is not None else "",
             "currency": served.settings.currency,
             "problem": problem,
             **values,
         },
         status_code=status,
     )
+
+
+def signed_in(served: Services, session: str) -> Response:
+    """To the portal, with the session in a cookie that no script reads and no other site sends along."""
+    response = RedirectResponse("/portal/", status_code=303)
+    response.set_cookie(
+        SESSION_COOKIE,
+        session,
+        max_age=int(served.settings.session_hours * 3600),
+        httponly=True,
+        samesite="lax",
+        secure=served.settings.secure_cookies,
+    )
+    return response
 
 
 def go(path: str) -> Response:

@@ -12,12 +12,11 @@ from starlette.staticfiles import StaticFiles
 
 from zuinig.app.api import chat
 from zuinig.app.api.deps import SESSION_COOKIE, Admin, Asker, Reader, Served, Uploader, check_same_origin
-from zuinig.app.portal import batch, imports, memories, review, savings, turns
-from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render
+from zuinig.app.portal import batch, imports, memories, oidc, review, savings, turns
+from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render, signed_in
 from zuinig.app.portal.words import LANGUAGES, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated
-from zuinig.core.settings import Settings
 from zuinig.core.types import Principal, Verdict
 
 _WINDOW_CHARS = 20_000
@@ -39,7 +38,9 @@ class _Static(StaticFiles):
 router = APIRouter(prefix="/portal", include_in_schema=False, route_class=PageRoute)
 
 
-def install(app: FastAPI, settings: Settings) -> None:
+def install(app: FastAPI, services: Services) -> None:
+    settings = services.settings
+    oidc.install(app, services)
     app.include_router(router, max_body_size=_SMALL_BODY)
     app.include_router(imports.router(settings))
     app.include_router(savings.router, max_body_size=_SMALL_BODY)
@@ -61,7 +62,7 @@ def sign_in_page(request: Request, served: Served, token: Annotated[str, Query(m
     if not token:
         return render(request, served, "sign_in.html", None, by_name=served.people.any())
     try:
-        return _signed_in(served, served.auth.redeem(token))
+        return signed_in(served, served.auth.redeem(token))
     except Unauthenticated:
         return _not_signed_in(request, served, "used_link")
 
@@ -78,8 +79,8 @@ def sign_in(
     check_same_origin(request)
     try:
         if key:
-            return _signed_in(served, served.auth.sign_in_with_key(key.strip()))
-        return _signed_in(served, served.auth.sign_in(name, password))
+            return signed_in(served, served.auth.sign_in_with_key(key.strip()))
+        return signed_in(served, served.auth.sign_in(name, password))
     except Unauthenticated as error:
         return _not_signed_in(request, served, "wrong_key" if key else error.code)
 
@@ -253,19 +254,6 @@ def document(
         quote=text[start:end],
         rest=text[end:last],
     )
-
-
-def _signed_in(served: Services, session: str) -> Response:
-    response = RedirectResponse("/portal/", status_code=303)
-    response.set_cookie(
-        SESSION_COOKIE,
-        session,
-        max_age=int(served.settings.session_hours * 3600),
-        httponly=True,
-        samesite="lax",
-        secure=served.settings.secure_cookies,
-    )
-    return response
 
 
 def _not_signed_in(request: Request, served: Services, why: str) -> Response:

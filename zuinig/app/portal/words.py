@@ -23,6 +23,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Open de link die de dienst bij het starten toonde, of plak een API-sleutel.",
     ),
     "sign_in_with_key": ("Sign in with an API key", "Inloggen met een API-sleutel"),
+    "sign_in_by": ("Sign in by", "Inloggen met"),
     "user_name": ("Name", "Naam"),
     "password": ("Password", "Wachtwoord"),
     "wrong_password": ("Name or password is wrong.", "Naam of wachtwoord klopt niet."),

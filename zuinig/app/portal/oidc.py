@@ -1,0 +1,71 @@
+"""To the identity provider and back. What was asked of it waits in a signed cookie of its own, for ten minutes."""
+
+import secrets
+
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from zuinig.app import oidc
+from zuinig.app.portal.pages import render, signed_in
+from zuinig.app.services import Services
+from zuinig.core.errors import ZuinigError
+
+PATH = "/portal/oidc"
+_MINUTES = 10
+
+
+def install(app: FastAPI, services: Services) -> None:
+    """Where a provider is configured. Raises ConfigurationError."""
+    settings = services.settings
+    if settings.oidc_issuer is None:
+        return
+    provider = oidc.Provider(settings)
+    callback = f"{settings.base_url}{PATH}/callback"
+
+    async def begin(request: Request) -> Response:
+        try:
+            return await provider.begin(request, callback)
+        except ZuinigError as error:
+            return _refused(request, services, error)
+
+    async def finish(request: Request) -> Response:
+        try:
+            claims = await provider.finish(request)
+            user_id = await run_in_threadpool(oidc.known, services.db, settings, claims)
+            token = await run_in_threadpool(services.auth.open_for, user_id)
+        except ZuinigError as error:
+            return _refused(request, services, error)
+        finally:
+            request.session.clear()
+        return signed_in(services, token)
+
+    state = Middleware(
+        SessionMiddleware,
+        # Begun before a restart, it is begun again.
+        secret_key=secrets.token_urlsafe(32),
+        session_cookie="zuinig_oidc",
+        max_age=_MINUTES * 60,
+        path=PATH,
+        same_site="lax",
+        https_only=settings.secure_cookies,
+    )
+    routes = [Route("/sign-in", begin), Route("/callback", finish)]
+    app.mount(PATH, Starlette(routes=routes, middleware=[state]), name="oidc")
+
+
+def _refused(request: Request, services: Services, error: ZuinigError) -> Response:
+    return render(
+        request,
+        services,
+        "sign_in.html",
+        None,
+        problem=error.message,
+        status=error.status,
+        by_name=services.people.any(),
+    )
