@@ -179,7 +179,7 @@ class Settings(BaseSettings):
         2000, ge=0, description="Most questions that wait; beyond it the longest line gets 503 with Retry-After."
     )
     question_wait_s: float = Field(
-        300, gt=0, description="Longest wait for a turn, in seconds; then 503 with Retry-After."
+        600, gt=0, description="Longest wait for a turn, in seconds; then 503 with Retry-After."
     )
     # Limits. The library's notation: `60/minute`, `10/second; 5000/day`.
     limit_requests: str | None = Field(
