@@ -17,7 +17,11 @@ class Running:
 
     def __init__(self, services: Services, port: int = 0) -> None:
         self.services = services
-        config = uvicorn.Config(create_app(services), host="127.0.0.1", port=port, log_config=None, lifespan="on")
+        self.app = create_app(services)
+        # As `zuinig serve` does: the application has the headers of proxies read itself.
+        config = uvicorn.Config(
+            self.app, host="127.0.0.1", port=port, log_config=None, lifespan="on", proxy_headers=False
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

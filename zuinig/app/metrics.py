@@ -29,6 +29,15 @@ class Metrics:
             ["budget", "subject", "period"],
             registry=self.registry,
         )
+        self._limited = Counter(
+            "zuinig_limited",
+            "Requests refused with 429, by the limit that they met.",
+            ["limit"],
+            registry=self.registry,
+        )
+        self._shed = Counter(
+            "zuinig_shed", "Questions that got no turn: full, timeout, left.", ["reason"], registry=self.registry
+        )
         self._vectors = Gauge("zuinig_index_vectors", "Vectors in an index.", ["index"], registry=self.registry)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -39,6 +48,12 @@ class Metrics:
         self._tokens.labels("prompt").inc(usage.prompt_tokens)
         self._tokens.labels("completion").inc(usage.completion_tokens)
         self._tokens.labels("saved").inc(max(0, usage.saved_tokens))
+
+    def limited(self, limit: str) -> None:
+        self._limited.labels(limit).inc()
+
+    def shed(self, reason: str) -> None:
+        self._shed.labels(reason).inc()
 
     def render(
         self, documents: dict[str, int], vectors: dict[str, int], budgets: dict[tuple[str, str, str], float]

@@ -4,16 +4,18 @@ import os
 import sys
 from decimal import Decimal
 from functools import cached_property
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from zuinig.core.errors import ConfigurationError
 from zuinig.core.types import Codec, Packing
+
+OFF = "off"  # an empty variable is one that is not set, so that a limit with a default needs a word for none
 
 
 def _default_data_dir() -> Path:
@@ -193,8 +195,60 @@ class Settings(BaseSettings):
     )
 
     # Service
-    request_threads: int = Field(16, ge=2, le=256, description="Requests worked on at a time; more wait their turn.")
+    request_threads: int = Field(
+        16, ge=2, le=256, description="Requests worked on at a time, apart from questions; more wait their turn."
+    )
+    question_threads: int = Field(
+        16,
+        ge=1,
+        le=256,
+        description="Questions worked on at a time that memory does not answer, and as many looked up in it. More wait "
+        "by round robin over users and keys; uploads never wait for them.",
+    )
+    questions_waiting: int = Field(
+        2000, ge=0, description="Most questions that wait; beyond it the longest line gets 503 with Retry-After."
+    )
+    question_wait_s: float = Field(
+        600, gt=0, description="Longest wait for a turn, in seconds; then 503 with Retry-After."
+    )
+    # Limits. The library's notation: `60/minute`, `10/second; 5000/day`.
+    limit_requests: str | None = Field(
+        None, description="Requests of a user (else of a key) in a while, such as `600/minute`. Unset or `off`: any."
+    )
+    limit_questions: str | None = Field(
+        None,
+        description="Questions of a user or key in a while, such as `60/minute; 2000/day`; searches and lookups count.",
+    )
+    limit_uploads: str | None = Field(
+        None, description="Files that a user or key may upload in a while, such as `5000/day`."
+    )
+    limit_sign_ins: str | None = Field(
+        "60/minute; 500/hour",
+        description="Sign-ins to the portal, and wrong API keys, from one address in a while; `off`: any.",
+    )
+    limit_store: str = Field(
+        "memory://",
+        description="Where it is counted: `memory://`, lost at a restart, or `redis://HOST:6379/0` (extra `redis`), "
+        "for several processes together.",
+    )
+    trusted_proxies: str | None = Field(
+        None,
+        description="Addresses or networks of proxies, parted by commas. Only from these is X-Forwarded-For believed, "
+        "by its right-most address that is none of them, and X-Forwarded-Proto.",
+    )
     session_hours: float = Field(12, gt=0, description="How long a portal session lasts, in hours.")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str | None) -> str | None:
+        for part in (text or "").split(","):
+            if part.strip():
+                ip_network(part.strip())
+        return text
+
+    @property
+    def proxies(self) -> list[str]:
+        return [part.strip() for part in (self.trusted_proxies or "").split(",") if part.strip()]
 
     @cached_property
     def url(self) -> str:

@@ -1,7 +1,6 @@
 """The dialog memory seen as an HTTP cache: what a client may ask of it, and what it is told (RFC 9111, RFC 9211)."""
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import AsyncIterator
 from typing import Literal
 
 from zuinig.app.asked import Recalled, Step
@@ -25,11 +24,17 @@ def status(recalled: Recalled, *, stored: bool = False) -> dict[str, str]:
     return {"cache-status": f"zuinig; {_OUTCOMES[recalled.outcome]}" + ("; stored" if stored else "")}
 
 
-def begun(steps: Iterator[Step]) -> tuple[dict[str, str], Iterator[Step]]:
+async def begun(steps: AsyncIterator[Step]) -> tuple[dict[str, str], AsyncIterator[Step]]:
     """Take the steps until something is there to send: the header, and the rest with what was taken."""
     headers: dict[str, str] = {}
-    for step in steps:
+    async for step in steps:
         if not isinstance(step, Recalled):
-            return headers, chain([step], steps)
+            return headers, _chain(step, steps)
         headers = status(step)
     return headers, steps
+
+
+async def _chain(first: Step, rest: AsyncIterator[Step]) -> AsyncIterator[Step]:
+    yield first
+    async for step in rest:
+        yield step

@@ -1,6 +1,6 @@
 """Asking: the answer with where it comes from, what it rests on, and what it cost."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from zuinig.app.api import cache, sse
-from zuinig.app.api.deps import Asker, Served
+from zuinig.app.api.deps import Asker, Served, Turned
 from zuinig.app.api.schemas import AnswerOut, Name, Question, Text, answer_out
 from zuinig.app.asked import Ask, Delta, Recalled, Step
 from zuinig.app.metrics import Metrics
@@ -31,7 +31,9 @@ class ChatIn(BaseModel):
 
 
 @router.post("/chat", responses=sse.SCHEMA)
-def chat(body: ChatIn, served: Served, principal: Asker, request: Request, response: Response) -> AnswerOut:
+async def chat(
+    body: ChatIn, served: Served, principal: Asker, turn: Turned, request: Request, response: Response
+) -> AnswerOut:
     """With `stream`, Server-Sent Events: `delta` events with a piece of the answer each, then one `done` or `error`.
 
     `Cache-Control: no-cache` asks for an answer made anew, as `"memory": "refresh"` does; `Cache-Status` says whether
@@ -40,20 +42,20 @@ def chat(body: ChatIn, served: Served, principal: Asker, request: Request, respo
     metrics: Metrics = request.app.state.metrics
     ask = body.ask()
     ask = replace(ask, memory=cache.wish(ask.memory, request.headers.get("cache-control")))
+    steps = served.answers.steps(ask, principal)
     if body.stream:
-        steps = served.answers.steps(ask, principal)
         # The first steps are taken here, so that what fails at once gets its status, not a stream.
-        headers, steps = cache.begun(steps)
-        streamed: Any = sse.stream(_events(steps, metrics), headers)
+        headers, begun = await cache.begun(turn.climb(steps, ask))
+        streamed: Any = sse.stream(_events(begun, metrics), headers)
         return streamed  # type: ignore[no-any-return]
-    answered = served.answers.ask(ask, principal)
+    answered = await turn.answer(steps, ask)
     metrics.answer(answered.source, answered.usage)
     response.headers.update(cache.status(answered.recalled, stored=answered.remembered))
     return answer_out(answered)
 
 
-def _events(steps: Iterator[Step], metrics: Metrics) -> Iterator[str]:
-    for step in steps:
+async def _events(steps: AsyncIterator[Step], metrics: Metrics) -> AsyncIterator[str]:
+    async for step in steps:
         if isinstance(step, Delta):
             yield sse.event("delta", {"text": step.text})
         elif not isinstance(step, Recalled):

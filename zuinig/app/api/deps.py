@@ -1,15 +1,18 @@
 """What routes ask for: the services, and who asks."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
+from zuinig.app.api.turn import QuestionPool, Turn
+from zuinig.app.limits import Limit, Limits, address, identity
+from zuinig.app.metrics import Metrics
 from zuinig.app.rights import require
 from zuinig.app.services import Services
-from zuinig.core.errors import Forbidden, Unauthenticated
+from zuinig.core.errors import Forbidden, TooManyRequests, Unauthenticated
 from zuinig.core.types import Principal, Scope
 
 SESSION_COOKIE = "zuinig_session"
@@ -49,8 +52,48 @@ def check_same_origin(request: Request) -> None:
         raise Forbidden("This request came from another site.", code="cross_origin")
 
 
+async def count(request: Request, limit: Limit, who: str, cost: int = 1) -> None:
+    """Raises TooManyRequests."""
+    limits: Limits = request.app.state.limits
+    try:
+        await limits.count(limit, who, cost)
+    except TooManyRequests:
+        metrics: Metrics = request.app.state.metrics
+        metrics.limited(limit)
+        raise
+
+
+async def sign_in_attempt(request: Request) -> None:
+    """Every attempt counts, also one that succeeds: of many at a time none slips in before the others are counted."""
+    await count(request, Limit.SIGN_INS, _address(request))
+
+
+async def known(request: Request, services: Annotated[Services, Depends(services)]) -> Principal:
+    """`who`, within limits. A key that is valid is never refused for what others behind its address tried."""
+    try:
+        principal = await run_in_threadpool(who, request, services)
+    except Unauthenticated:
+        if request.headers.get("authorization"):
+            await sign_in_attempt(request)
+        raise
+    await count(request, Limit.REQUESTS, identity(principal))
+    return principal
+
+
+def _address(request: Request) -> str:
+    return address(request.client.host if request.client else "")
+
+
+async def turn(request: Request, principal: Annotated[Principal, Depends(known)]) -> AsyncIterator[Turn]:
+    """Held until the last byte of the response is sent, or its client is gone."""
+    await count(request, Limit.QUESTIONS, identity(principal))
+    pool: QuestionPool = request.app.state.questions
+    with pool.turn(identity(principal), request.receive) as found:
+        yield found
+
+
 def needs(scope: Scope) -> Callable[[Principal], Awaitable[Principal]]:
-    async def check(principal: Annotated[Principal, Depends(who)]) -> Principal:
+    async def check(principal: Annotated[Principal, Depends(known)]) -> Principal:
         require(principal, scope)
         return principal
 
@@ -67,10 +110,20 @@ async def edits(request: Request, principal: Annotated[Principal, Depends(needs(
 
 
 Served = Annotated[Services, Depends(services)]
-Person = Annotated[Principal, Depends(who)]
+Person = Annotated[Principal, Depends(known)]
 Reader = Annotated[Principal, Depends(needs(Scope.READ))]
 Asker = Annotated[Principal, Depends(needs(Scope.ASK))]
 Uploader = Annotated[Principal, Depends(needs(Scope.UPLOAD))]
 Editor = Annotated[Principal, Depends(edits)]
 Curator = Annotated[Principal, Depends(needs(Scope.CURATE))]
 Admin = Annotated[Principal, Depends(needs(Scope.ADMIN))]
+
+
+async def files_counted(request: Request, principal: Uploader) -> Principal:
+    sent = (await request.form()).multi_items()  # read by now
+    await count(request, Limit.UPLOADS, identity(principal), max(1, sum(not isinstance(v, str) for _, v in sent)))
+    return principal
+
+
+Sender = Annotated[Principal, Depends(files_counted)]
+Turned = Annotated[Turn, Depends(turn)]

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from zuinig.app.api import sse
-from zuinig.app.api.deps import Editor, Reader, Served, Uploader
+from zuinig.app.api.deps import Editor, Reader, Sender, Served
 from zuinig.app.api.schemas import DocumentOut, Limit, Name, Page, document_out, page
 from zuinig.app.documents import DocumentView
 from zuinig.app.services import Services
@@ -65,7 +65,7 @@ def router(settings: Settings) -> APIRouter:
     @routes.post("", status_code=202, max_body_size=large)
     def upload(
         served: Served,
-        uploader: Uploader,
+        uploader: Sender,
         files: Annotated[list[UploadFile], File(description="One or more files.")],
         collection: Annotated[Name, Form()] = DEFAULT_COLLECTION,
         paths: Annotated[list[str] | None, Form(description="Relative paths, one per file, for a folder.")] = None,
@@ -96,7 +96,9 @@ def router(settings: Settings) -> APIRouter:
         return out
 
     @routes.put("/{document_id}", status_code=202, max_body_size=large)
-    def replace(document_id: str, served: Served, _: Editor, files: Annotated[list[UploadFile], File()]) -> UploadOut:
+    def replace(
+        document_id: str, served: Served, _: Editor, __: Sender, files: Annotated[list[UploadFile], File()]
+    ) -> UploadOut:
         """The next version. The one before answers until this one is complete."""
         if len(files) != 1:
             raise BadRequest("Send exactly one file in `files`.", param="files")

@@ -19,6 +19,7 @@ MESSAGES = {
     405: "This address does not take that method; /openapi.json says which it takes.",
     413: "The request is larger than this address accepts; send less at a time.",
 }
+_KINDS = {401: "authentication_error", 429: "rate_limit_error"}
 
 
 def problem(
@@ -39,7 +40,7 @@ def problem(
 
 
 def body(status: int, message: str, *, code: str, param: str | None = None, instance: str = "") -> dict[str, Any]:
-    kind = "server_error" if status >= 500 else "authentication_error" if status == 401 else "invalid_request_error"
+    kind = "server_error" if status >= 500 else _KINDS.get(status, "invalid_request_error")
     return {
         "type": f"urn:zuinig:error:{code}",
         "title": HTTPStatus(status).phrase,
@@ -51,8 +52,15 @@ def body(status: int, message: str, *, code: str, param: str | None = None, inst
 
 
 def of(error: ZuinigError, instance: str) -> JSONResponse:
-    headers = {"www-authenticate": "Bearer"} if error.status == 401 else None
-    return problem(error.status, error.message, code=error.code, param=error.param, instance=instance, headers=headers)
+    found = body(error.status, error.message, code=error.code, param=error.param, instance=instance)
+    if error.retry_after_s is not None:
+        found["retry_after_s"] = error.retry_after_s  # RFC 9457 leaves room for members of one's own
+    return JSONResponse(found, error.status, headers_of(error), media_type="application/problem+json")
+
+
+def headers_of(error: ZuinigError) -> dict[str, str]:
+    headers = {"www-authenticate": "Bearer"} if error.status == 401 else {}
+    return headers if error.retry_after_s is None else {**headers, "retry-after": str(error.retry_after_s)}
 
 
 def install(app: FastAPI) -> None:

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
-from zuinig.app.api.deps import Asker, Curator, Reader, Served
+from zuinig.app.api.deps import Asker, Curator, Reader, Served, Turned
 from zuinig.app.api.schemas import CitationOut, Limit, Name, Page, Question, Text, page
 from zuinig.app.services import Services
 from zuinig.core.errors import NotFound
 from zuinig.core.tables import Memory, Wording
-from zuinig.core.types import MemoryStatus
+from zuinig.core.types import MemoryStatus, Principal
 from zuinig.memory import curate, history
 from zuinig.memory.candidates import Remembered
 from zuinig.memory.recall import Candidate, Lookup
@@ -158,8 +158,12 @@ def list_memories(
 
 
 @router.post("/lookup")
-def lookup(body: LookupIn, served: Served, asker: Asker) -> LookupsOut:
-    """Whether memory would answer, and why not; up to 256 questions. Nothing is counted or charged."""
+async def lookup(body: LookupIn, served: Served, asker: Asker, turn: Turned) -> LookupsOut:
+    """Whether memory would answer, and why not; up to 256 questions. Nothing is recorded or charged."""
+    return await turn.run(_lookup, body, served, asker)
+
+
+def _lookup(body: LookupIn, served: Services, asker: Principal) -> LookupsOut:
     found = served.recall.lookup(body.questions, served.search.reach(body.collections, asker.readable))
     return LookupsOut(data=[lookup_out(x) for x in found])
 

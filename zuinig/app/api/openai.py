@@ -1,7 +1,7 @@
 """The same service for clients that speak OpenAI's API: models, chat completions, files."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from zuinig.app.api import cache, sse
-from zuinig.app.api.deps import Asker, Editor, Reader, Served, Uploader
+from zuinig.app.api.deps import Asker, Editor, Reader, Sender, Served, Turned
 from zuinig.app.api.schemas import MOST_QUESTION_CHARS, Limit, Name, answer_out
 from zuinig.app.asked import Answered, Ask, Delta, Step
 from zuinig.app.documents import DocumentView
@@ -103,20 +103,20 @@ def router(settings: Settings) -> APIRouter:
         return _model()
 
     @routes.post("/chat/completions", responses=sse.SCHEMA)
-    def completions(
-        body: CompletionIn, served: Served, principal: Asker, request: Request, response: Response
+    async def completions(
+        body: CompletionIn, served: Served, principal: Asker, turn: Turned, request: Request, response: Response
     ) -> dict[str, Any]:
         metrics: Metrics = request.app.state.metrics
-        links = str(request.base_url).rstrip("/")
+        links = (settings.public_url or str(request.base_url)).rstrip("/")
         ask = body.ask()
         ask = replace(ask, memory=cache.wish(ask.memory, request.headers.get("cache-control")))
+        steps = served.answers.steps(ask, principal)
         if body.stream:
-            steps = served.answers.steps(ask, principal)
-            headers, steps = cache.begun(steps)
+            headers, begun = await cache.begun(turn.climb(steps, ask))
             usage = body.stream_options is not None and body.stream_options.include_usage
-            streamed: Any = sse.stream(_chunks(steps, links, usage, metrics), headers)
+            streamed: Any = sse.stream(_chunks(begun, links, usage, metrics), headers)
             return streamed  # type: ignore[no-any-return]
-        answered = served.answers.ask(ask, principal)
+        answered = await turn.answer(steps, ask)
         metrics.answer(answered.source, answered.usage)
         response.headers.update(cache.status(answered.recalled, stored=answered.remembered))
         message = {"role": "assistant", "content": answered.answer, "refusal": None}
@@ -166,7 +166,7 @@ def _annotations(a: Answered, links: str) -> list[dict[str, Any]]:
     return found
 
 
-def _chunks(steps: Iterator[Step], links: str, usage: bool, metrics: Metrics) -> Iterator[str]:
+async def _chunks(steps: AsyncIterator[Step], links: str, usage: bool, metrics: Metrics) -> AsyncIterator[str]:
     created, name = int(time.time()), f"chatcmpl-{time.time_ns():x}"
 
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> str:
@@ -175,7 +175,7 @@ def _chunks(steps: Iterator[Step], links: str, usage: bool, metrics: Metrics) ->
         return sse.data_line({**data, **({"usage": None} if usage else {}), **more})
 
     yield chunk({"role": "assistant", "content": ""})
-    for step in steps:
+    async for step in steps:
         if isinstance(step, Delta):
             yield chunk({"content": step.text})
         if not isinstance(step, Answered):
@@ -193,7 +193,7 @@ def _files(routes: APIRouter, settings: Settings) -> None:
     @routes.post("/files", max_body_size=settings.max_body_mb * 1_000_000)
     def upload(
         served: Served,
-        uploader: Uploader,
+        uploader: Sender,
         file: Annotated[UploadFile, File()],
         purpose: Annotated[str, Form(max_length=64)] = "assistants",
         collection: Annotated[Name, Form()] = DEFAULT_COLLECTION,

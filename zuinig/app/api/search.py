@@ -7,9 +7,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from zuinig.app import prompt
-from zuinig.app.api.deps import Reader, Served
+from zuinig.app.api.deps import Reader, Served, Turned
 from zuinig.app.api.schemas import CitationOut, Name, Question, citation_out
-from zuinig.core.types import Hit, Packing
+from zuinig.app.services import Services
+from zuinig.core.types import Hit, Packing, Principal
 from zuinig.retrieval.pack import BASELINE_PASSAGES, baseline, pack
 from zuinig.retrieval.read import cite
 
@@ -44,8 +45,12 @@ class SearchOut(BaseModel):
 
 
 @router.post("/search")
-def search(body: SearchIn, served: Served, reader: Reader) -> SearchOut:
+async def search(body: SearchIn, served: Served, reader: Reader, turn: Turned) -> SearchOut:
     """Passages, best first: by words, by meaning, and by what the reader finds in them."""
+    return await turn.run(_search, body, served, reader)
+
+
+def _search(body: SearchIn, served: Services, reader: Principal) -> SearchOut:
     shelves = served.search.reach(body.collections, reader.readable).shelves
     wanted = max(body.limit, served.specialist.passages) if body.rerank else body.limit
     hits: Sequence[Hit] = served.search.search(body.query, wanted, shelves=shelves)
@@ -88,8 +93,12 @@ class ContextOut(BaseModel):
 
 
 @router.post("/context")
-def context(body: ContextIn, served: Served, reader: Reader) -> ContextOut:
+async def context(body: ContextIn, served: Served, reader: Reader, turn: Turned) -> ContextOut:
     """What Zuinig would put before a language model, under a token budget."""
+    return await turn.run(_context, body, served, reader)
+
+
+def _context(body: ContextIn, served: Services, reader: Principal) -> ContextOut:
     shelves = served.search.reach(body.collections, reader.readable).shelves
     settings = served.settings
     wanted = max(BASELINE_PASSAGES, served.specialist.passages)

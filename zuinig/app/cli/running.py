@@ -56,6 +56,7 @@ def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # the application has them read, from proxies that the settings name
         timeout_graceful_shutdown=10,
     )
 

@@ -10,9 +10,10 @@ from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 from starlette.responses import Response
 
+from zuinig.app.api import errors
 from zuinig.app.api.deps import SESSION_COOKIE, who
 from zuinig.app.portal import curation, turns
-from zuinig.app.portal.words import LANGUAGES, named, reasons, translate
+from zuinig.app.portal.words import LANGUAGES, named, reasons, told, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated, ZuinigError
 from zuinig.core.types import Principal, Scope
@@ -39,7 +40,10 @@ class PageRoute(APIRoute):
                     return RedirectResponse("/portal/sign-in", status_code=303)
                 served: Services = request.app.state.services
                 principal = _principal(request, served)
-                return render(request, served, "problem.html", principal, problem=error.message, status=error.status)
+                problem = told(language_of(request, served), error)
+                page = render(request, served, "problem.html", principal, problem=problem, status=error.status)
+                page.headers.update(errors.headers_of(error))
+                return page
 
         return handle_with_pages
 

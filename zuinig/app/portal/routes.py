@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, FastAPI, Form, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Form, Query, Request
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
@@ -11,7 +11,16 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from zuinig.app.api import chat
-from zuinig.app.api.deps import SESSION_COOKIE, Admin, Asker, Reader, Served, Uploader, check_same_origin
+from zuinig.app.api.deps import (
+    SESSION_COOKIE,
+    Admin,
+    Asker,
+    Reader,
+    Served,
+    Uploader,
+    check_same_origin,
+    sign_in_attempt,
+)
 from zuinig.app.portal import batch, imports, memories, oidc, review, savings, turns
 from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render, signed_in
 from zuinig.app.portal.words import LANGUAGES, translate
@@ -56,7 +65,14 @@ def install(app: FastAPI, services: Services) -> None:
 # Signing in
 
 
-@router.get("/sign-in")
+async def _attempt(request: Request, token: Annotated[str, Query(max_length=200)] = "") -> None:
+    if request.method == "POST":
+        check_same_origin(request)  # before it counts: another site's page shall not use up the reader's attempts
+    if token or request.method == "POST":
+        await sign_in_attempt(request)
+
+
+@router.get("/sign-in", dependencies=[Depends(_attempt)])
 def sign_in_page(request: Request, served: Served, token: Annotated[str, Query(max_length=200)] = "") -> Response:
     """A link from the terminal signs in with one click; without a token, the form for an API key."""
     if not token:
@@ -67,7 +83,7 @@ def sign_in_page(request: Request, served: Served, token: Annotated[str, Query(m
         return _not_signed_in(request, served, "used_link")
 
 
-@router.post("/sign-in")
+@router.post("/sign-in", dependencies=[Depends(_attempt)])
 def sign_in(
     request: Request,
     served: Served,

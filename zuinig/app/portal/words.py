@@ -2,6 +2,8 @@
 
 import re
 
+from zuinig.core.errors import ZuinigError
+
 LANGUAGES = ("en", "nl")
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -49,6 +51,15 @@ _WORDS: dict[str, tuple[str, str]] = {
     "no_answer": (
         "The connection broke off before the answer was complete. Ask again.",
         "De verbinding brak af voordat het antwoord compleet was. Vraag het opnieuw.",
+    ),
+    # After a moment: by the code of the error.
+    "rate_limit_exceeded": (
+        "That was too much in a short time. Wait {s} seconds and try again.",
+        "Dat was te veel in korte tijd. Wacht {s} seconden en probeer het opnieuw.",
+    ),
+    "overloaded": (
+        "Too many questions are waiting just now. Ask again in {s} seconds.",
+        "Er wachten nu te veel vragen. Stel je vraag over {s} seconden opnieuw.",
     ),
     "problem": ("This page cannot be shown", "Deze pagina kan niet worden getoond"),
     "back": ("Back to your questions", "Terug naar je vragen"),
@@ -525,3 +536,10 @@ def tell(language: str, note: str | None) -> str:
 def reasons(language: str) -> dict[str, str]:
     """By the code of the error; a code that is not in it keeps the reason that the service gave."""
     return _DUTCH_REASONS if language == "nl" else {}
+
+
+def told(language: str, error: ZuinigError) -> str:
+    """What a page says of an error."""
+    if error.retry_after_s is None:
+        return error.message
+    return translate(language, error.code).format(s=error.retry_after_s)

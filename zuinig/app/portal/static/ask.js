@@ -1,5 +1,6 @@
 // The answer streams in as text; when it is complete, the turn as the server renders it takes its place.
 import { events } from "./events.js";
+import { reason } from "./reason.js";
 
 const turns = document.getElementById("turns");
 const form = document.getElementById("ask");
@@ -64,7 +65,7 @@ async function stream(question, answer) {
   const body = JSON.stringify({ question, stream: true, conversation_id: words.conversation || undefined });
   const response = await fetch("/v1/chat", { method: "POST", body, headers: { "content-type": "application/json" } });
   if (response.status === 401) location.assign("/portal/sign-in");
-  if (!response.ok) throw new Error((await response.json().catch(() => ({}))).detail ?? response.statusText);
+  if (!response.ok) throw new Error(reason(await response.json().catch(() => null)) ?? response.statusText);
   let text = "";
   for await (const [name, data] of events(response.body)) {
     if (name === "error") throw new Error(data.detail);

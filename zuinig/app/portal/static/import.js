@@ -1,5 +1,6 @@
 // The server says what a file would change (_import.html); the import itself goes to the API, which tells how far it is.
 import { events } from "./events.js";
+import { reason } from "./reason.js";
 
 const form = document.getElementById("importing");
 const result = document.getElementById("import-result");
@@ -42,7 +43,7 @@ async function send(file, media, progress) {
   const headers = { "content-type": media, accept: "text/event-stream" };
   const response = await fetch("/v1/memories/import", { method: "POST", body: file, headers });
   if (response.status === 401) location.assign("/portal/sign-in");
-  if (!response.ok) throw new Error((await response.json().catch(() => ({}))).detail ?? response.statusText);
+  if (!response.ok) throw new Error(reason(await response.json().catch(() => null)) ?? response.statusText);
   for await (const [name, data] of events(response.body)) {
     if (name === "error") throw new Error(data.detail);
     if (name === "done") return data;

@@ -1,4 +1,6 @@
 // Times in the reader's zone, numbers as the reader writes them, the cited passage in view, and what htmx could not do.
+import { reason } from "./reason.js";
+
 const { lang, dataset } = document.documentElement;
 const locale = navigator.languages.find((one) => one.startsWith(lang)) ?? lang;
 const number = (options) => (value) => new Intl.NumberFormat(locale, options).format(value);
@@ -29,13 +31,13 @@ document.addEventListener("htmx:before:request", ({ detail }) => {
 });
 document.addEventListener("htmx:response:error", ({ detail }) => {
   if (detail.ctx.response.status === 401) location.assign("/portal/sign-in");
-  said.textContent = `${said.dataset.failed}: ${reason(detail.ctx.text)}`;
+  said.textContent = `${said.dataset.failed}: ${parsed(detail.ctx.text)}`;
 });
 document.addEventListener("htmx:error", () => (said.textContent = said.dataset.unreachable));
 
-function reason(text) {
+function parsed(text) {
   try {
-    return JSON.parse(text).detail;
+    return reason(JSON.parse(text));
   } catch {
     return text.slice(0, 200);
   }

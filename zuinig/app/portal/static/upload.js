@@ -1,4 +1,6 @@
 // Files go up a few at a time, with how much was sent; how far they are read is the server's to tell (_tally.html).
+import { reason } from "./reason.js";
+
 const FILES_AT_ONCE = 20;
 const BYTES_AT_ONCE = 50e6;
 const LITTER = /(^|\/)(\.DS_Store|Thumbs\.db|desktop\.ini)$/i;
@@ -45,10 +47,10 @@ async function send() {
   while (queue.length && !stopped) {
     const part = take();
     const { status, data } = await request(part);
-    if (!status || status === 401 || status >= 500) {
+    if (!status || status === 401 || status === 429 || status >= 500) {
       queue.unshift(...part);
       paused.hidden = false;
-      paused.firstChild.textContent = data?.detail ?? words.unreachable;
+      paused.firstChild.textContent = reason(data) ?? words.unreachable;
       break;
     }
     bytesSent += part.reduce((sum, { file }) => sum + file.size, 0);
