@@ -8,6 +8,7 @@ import httpx
 import uvicorn
 
 from zuinig.app.main import create_app
+from zuinig.app.server import protocol
 from zuinig.app.services import Services, parser
 from zuinig.ingestion.pipeline import work_one
 
@@ -17,7 +18,9 @@ class Running:
 
     def __init__(self, services: Services) -> None:
         self.services = services
-        config = uvicorn.Config(create_app(services), host="127.0.0.1", port=0, log_config=None, lifespan="on")
+        http = protocol(services.settings.receive_timeout_s)
+        app = create_app(services)
+        config = uvicorn.Config(app, host="127.0.0.1", port=0, http=http, log_config=None, lifespan="on")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

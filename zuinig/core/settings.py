@@ -164,6 +164,12 @@ class Settings(BaseSettings):
 
     # Service
     request_threads: int = Field(16, ge=2, le=256, description="Requests worked on at a time; more wait their turn.")
+    receive_timeout_s: float = Field(
+        30,
+        gt=0,
+        description="Longest silence of a client that is sending a request, in seconds; its headers must be there by "
+        "then, and its body must not trickle.",
+    )
     session_hours: float = Field(12, gt=0, description="How long a portal session lasts, in hours.")
 
     @cached_property

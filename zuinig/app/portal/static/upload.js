@@ -45,7 +45,7 @@ async function send() {
   while (queue.length && !stopped) {
     const part = take();
     const { status, data } = await request(part);
-    if (!status || status === 401 || status >= 500) {
+    if (!status || status === 401 || status === 408 || status >= 500) {
       queue.unshift(...part);
       paused.hidden = false;
       paused.firstChild.textContent = data?.detail ?? words.unreachable;
