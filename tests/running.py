@@ -8,6 +8,7 @@ import httpx
 import uvicorn
 
 from zuinig.app.main import create_app
+from zuinig.app.server import protocol
 from zuinig.app.services import Services, parser
 from zuinig.ingestion.pipeline import work_one
 
@@ -20,7 +21,13 @@ class Running:
         self.app = create_app(services)
         # As `zuinig serve` does: the application has the headers of proxies read itself.
         config = uvicorn.Config(
-            self.app, host="127.0.0.1", port=port, log_config=None, lifespan="on", proxy_headers=False
+            self.app,
+            host="127.0.0.1",
+            port=port,
+            http=protocol(services.settings.receive_timeout_s),
+            log_config=None,
+            lifespan="on",
+            proxy_headers=False,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)

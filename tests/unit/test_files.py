@@ -101,6 +101,7 @@ def test_a_sweep_of_nothing_does_nothing(files):
         ("a/ .. /note.md", "a/note.md"),
         ("note\x00\n.md", "note.md"),
         ("evil\u202efdp.exe", "evilfdp.exe"),
+        ("\u061cevil\u2028\x9b2J.md", "evil2J.md"),  # one is read by terminals as the start of a command
         ("cafe\u0301.md", "café.md"),
         ("cafe\x00\u0301.md", "café.md"),
         ("caf\udce9.md", "caf%E9.md"),  # a name of another encoding, as the file system hands it over

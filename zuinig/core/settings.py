@@ -211,6 +211,12 @@ class Settings(BaseSettings):
     question_wait_s: float = Field(
         600, gt=0, description="Longest wait for a turn, in seconds; then 503 with Retry-After."
     )
+    receive_timeout_s: float = Field(
+        30,
+        gt=0,
+        description="Longest silence of a client that is sending a request, in seconds; its headers must be there by "
+        "then, and its body must not trickle.",
+    )
     # Limits. The library's notation: `60/minute`, `10/second; 5000/day`.
     limit_requests: str | None = Field(
         None, description="Requests of a user (else of a key) in a while, such as `600/minute`. Unset or `off`: any."

@@ -12,7 +12,7 @@ from typing import IO
 from uuid import uuid4
 
 _CHUNK = 1 << 20
-_UNWANTED = re.compile(r"[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 # A byte of a file name that is not UTF-8 stands in a str as half a surrogate, which nothing can store.
 _UNDECODED = re.compile("[\ud800-\udfff]")
 _LONGEST_NAME = 200

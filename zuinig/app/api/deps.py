@@ -68,14 +68,19 @@ async def sign_in_attempt(request: Request) -> None:
     await count(request, Limit.SIGN_INS, _address(request))
 
 
-async def known(request: Request, services: Annotated[Services, Depends(services)]) -> Principal:
-    """`who`, within limits. A key that is valid is never refused for what others behind its address tried."""
+async def identified(request: Request, services: Services) -> Principal:
+    """`who`; a wrong key is an attempt. One that is valid is never refused for what others behind its address tried."""
     try:
-        principal = await run_in_threadpool(who, request, services)
+        return await run_in_threadpool(who, request, services)
     except Unauthenticated:
         if request.headers.get("authorization"):
             await sign_in_attempt(request)
         raise
+
+
+async def known(request: Request, services: Annotated[Services, Depends(services)]) -> Principal:
+    """`who`, within limits."""
+    principal = await identified(request, services)
     await count(request, Limit.REQUESTS, identity(principal))
     return principal
 

@@ -14,9 +14,10 @@ from starlette.concurrency import run_in_threadpool
 from zuinig.app.api import sse
 from zuinig.app.api.deps import Editor, Reader, Sender, Served
 from zuinig.app.api.schemas import DocumentOut, Limit, Name, Page, document_out, page
+from zuinig.app.api.uploads import UploadRoute
 from zuinig.app.documents import DocumentView
 from zuinig.app.services import Services
-from zuinig.core.errors import BadRequest, NotFound, TooLarge, Unprocessable, ZuinigError
+from zuinig.core.errors import BadRequest, NotFound, Unprocessable, ZuinigError
 from zuinig.core.settings import Settings
 from zuinig.core.types import ENDED, Principal
 from zuinig.ingestion import queue
@@ -59,10 +60,10 @@ class PassageOut(BaseModel):
 
 
 def router(settings: Settings) -> APIRouter:
-    routes = APIRouter(prefix="/v1/documents", tags=["documents"])
+    sending = APIRouter(prefix="/v1/documents", tags=["documents"], route_class=UploadRoute)
     large = settings.max_body_mb * 1_000_000
 
-    @routes.post("", status_code=202, max_body_size=large)
+    @sending.post("", status_code=202, max_body_size=large)
     def upload(
         served: Served,
         uploader: Sender,
@@ -71,10 +72,6 @@ def router(settings: Settings) -> APIRouter:
         paths: Annotated[list[str] | None, Form(description="Relative paths, one per file, for a folder.")] = None,
     ) -> UploadOut:
         """Accepted files are safe on disk. The same bytes again add nothing; the same path is the next version."""
-        if len(files) > settings.max_files_per_upload:
-            raise TooLarge(
-                f"At most {settings.max_files_per_upload} files go into one upload; send the rest in another."
-            )
         if paths is not None and len(paths) != len(files):
             raise Unprocessable("paths: as many as there are files, or none.", param="paths")
         served.grants.require_edit(uploader, collection)
@@ -95,7 +92,7 @@ def router(settings: Settings) -> APIRouter:
         served.wake()
         return out
 
-    @routes.put("/{document_id}", status_code=202, max_body_size=large)
+    @sending.put("/{document_id}", status_code=202, max_body_size=large)
     def replace(
         document_id: str, served: Served, _: Editor, __: Sender, files: Annotated[list[UploadFile], File()]
     ) -> UploadOut:
@@ -110,8 +107,12 @@ def router(settings: Settings) -> APIRouter:
         )
         return UploadOut(accepted=[done], rejected=[])
 
-    _reading(routes)
-    _changing(routes)
+    others = APIRouter(prefix="/v1/documents", tags=["documents"])
+    _reading(others)
+    _changing(others)
+    routes = APIRouter()
+    routes.include_router(sending)
+    routes.include_router(others)
     return routes
 
 

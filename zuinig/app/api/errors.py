@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from zuinig.core.errors import ZuinigError
 
@@ -17,6 +18,7 @@ log = structlog.get_logger()
 MESSAGES = {
     404: "There is nothing at this address; /openapi.json lists what there is.",
     405: "This address does not take that method; /openapi.json says which it takes.",
+    408: "The request came too slowly and was given up; send it again, or less at a time over a slow line.",
     413: "The request is larger than this address accepts; send less at a time.",
 }
 _KINDS = {401: "authentication_error", 429: "rate_limit_error"}
@@ -87,6 +89,11 @@ def install(app: FastAPI) -> None:
         message = MESSAGES.get(error.status_code, str(error.detail))
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
         return problem(error.status_code, message, code=code, instance=request.url.path, headers=error.headers)
+
+    @app.exception_handler(ClientDisconnect)
+    def gone(request: Request, error: ClientDisconnect) -> JSONResponse:
+        # Nobody reads it; without it whoever breaks off an upload would be logged as a crash of ours.
+        return problem(400, "The client hung up half way.", code="client_disconnected", instance=request.url.path)
 
     @app.exception_handler(Exception)
     def unexpected(request: Request, error: Exception) -> JSONResponse:

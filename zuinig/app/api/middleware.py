@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -35,31 +36,57 @@ _SECURITY = {
 _DRAIN_BYTES = 64_000_000
 _DRAIN_S = 10
 
+# Below it a body is held up on purpose, or sent over a line on which it would never arrive.
+_LEAST_BYTES_PER_S = 1000
+
 
 class _Body:
-    """Receives for the application, and knows whether the body has come to its end."""
+    """Receives for the application until the body has come to its end, or comes too slowly.
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive, self._ended = receive, False
+    timeout_s: of silence, and how far in all it may fall behind the least rate. Only the time counts in which nothing
+    was there to be read: what the service itself takes its time over is not the client's fault.
+    """
+
+    def __init__(self, receive: Receive, timeout_s: float) -> None:
+        self._receive, self._timeout_s = receive, timeout_s
+        self._bytes, self._waited_s = 0, 0.0
+        self.whole = self.answered = self._given_up = False
 
     async def receive(self) -> Message:
-        message = await self._receive()
-        self._ended = message["type"] != "http.request" or not message.get("more_body", False)
+        try:
+            return await self._next()
+        except TimeoutError:
+            self._given_up = True
+            if self.answered:
+                return {"type": "http.disconnect"}
+            raise HTTPException(408) from None
+
+    async def _next(self) -> Message:
+        """Raises TimeoutError."""
+        if self.whole or self._given_up:
+            return await self._receive()  # which waits for the client to hang up, however long it stays
+        behind = self._waited_s - self._bytes / _LEAST_BYTES_PER_S
+        begun = time.monotonic()
+        async with asyncio.timeout(self._timeout_s - max(behind, 0)):
+            message = await self._receive()
+        self._waited_s += time.monotonic() - begun
+        self._bytes += len(message.get("body", b""))
+        self.whole = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
     async def drain(self) -> None:
         left = _DRAIN_BYTES
         try:
             async with asyncio.timeout(_DRAIN_S):
-                while not self._ended and left > 0:
-                    left -= len((await self.receive()).get("body", b""))
+                while not self.whole and not self._given_up and left > 0:
+                    left -= len((await self._next()).get("body", b""))
         except TimeoutError:
             pass
 
 
 class Around:
     def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+        self._app, self._metrics, self._timeout_s = app, metrics, settings.receive_timeout_s
         self._public = (urlsplit(settings.public_url).hostname or "") if settings.public_url else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +98,7 @@ class Around:
         request_id = sent if _REQUEST_ID.fullmatch(sent) else uuid4().hex
         request.state.request_id = request_id
         begun, status, replaced = time.perf_counter(), 500, False
-        body = _Body(receive)
+        body = _Body(receive, self._timeout_s)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status, replaced
@@ -88,7 +115,10 @@ class Around:
                     await refused(scope, body.receive, send_with_headers)
                     replaced = True
                     return
+                body.answered = True
                 headers["x-request-id"] = request_id
+                if status >= 400 and not body.whole:
+                    headers["connection"] = "close"  # or the client could go on sending it
                 for name, value in _SECURITY.items():
                     headers.setdefault(name, value)
                 if not request.url.path.startswith("/portal/static/"):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from zuinig.app.api import cache, sse
 from zuinig.app.api.deps import Asker, Editor, Reader, Sender, Served, Turned
 from zuinig.app.api.schemas import MOST_QUESTION_CHARS, Limit, Name, answer_out
+from zuinig.app.api.uploads import UploadRoute
 from zuinig.app.asked import Answered, Ask, Delta, Step
 from zuinig.app.documents import DocumentView
 from zuinig.app.metrics import Metrics
@@ -190,7 +191,9 @@ async def _chunks(steps: AsyncIterator[Step], links: str, usage: bool, metrics: 
 
 
 def _files(routes: APIRouter, settings: Settings) -> None:
-    @routes.post("/files", max_body_size=settings.max_body_mb * 1_000_000)
+    sending = APIRouter(route_class=UploadRoute)
+
+    @sending.post("/files", max_body_size=settings.max_body_mb * 1_000_000)
     def upload(
         served: Served,
         uploader: Sender,
@@ -202,6 +205,8 @@ def _files(routes: APIRouter, settings: Settings) -> None:
         accepted = served.uploads.accept(file.filename or "unnamed", file.file, collection, by=uploader.id)
         served.wake()
         return _file(served.documents.get(accepted.document_id))
+
+    routes.include_router(sending)
 
     @routes.get("/files")
     def files(

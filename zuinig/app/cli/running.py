@@ -36,6 +36,7 @@ def serve(
     """Start the service and print a sign-in link."""
     import uvicorn  # noqa: PLC0415  # the other commands need no server
 
+    from zuinig.app import server  # noqa: PLC0415
     from zuinig.app.main import create_app  # noqa: PLC0415
 
     loaded = settings.load()
@@ -49,8 +50,10 @@ def serve(
     out.print(f"Zuinig listens on {loaded.base_url}. Sign in to the portal with this link, good once:", soft_wrap=True)
     out.print(built.auth.sign_in_link(), soft_wrap=True, highlight=False, markup=False)
     out.print(f"The admin key for the API is in {loaded.data_dir / 'admin.key'}.", soft_wrap=True, highlight=False)
+    server.allow_open_files()
     uvicorn.run(
         create_app(built),
+        http=server.protocol(loaded.receive_timeout_s),
         host=loaded.host,
         port=loaded.port,
         log_config=None,

@@ -47,7 +47,7 @@ async function send() {
   while (queue.length && !stopped) {
     const part = take();
     const { status, data } = await request(part);
-    if (!status || status === 401 || status === 429 || status >= 500) {
+    if (!status || status === 401 || status === 408 || status === 429 || status >= 500) {
       queue.unshift(...part);
       paused.hidden = false;
       paused.firstChild.textContent = reason(data) ?? words.unreachable;
