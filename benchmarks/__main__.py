@@ -14,6 +14,7 @@ NAMES = (
     "miss",
     "reading",
     "retrieval",
+    "rights",
     "same_question",
     "vectors",
 )

@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder that keeps the embedded questions for the next run")
     parser.add_argument("--bare", type=int, help="only the stores, with so many vectors, the real ones repeated")
     args = parser.parse_args()
-    stored, asked = _questions(args.data, min(max(args.count), args.real or max(args.count)), args.queries)
+    stored, asked = questions(args.data, min(max(args.count), args.real or max(args.count)), args.queries)
     embedder = embed.load("all-MiniLM-L6-v2-int8")
     real, queries = _embedded(embedder, stored, args.cache), embedder.embed(asked)
     if args.bare:
@@ -195,7 +195,7 @@ def _mean_ms(search: Callable[[Vectors], object], queries: Vectors) -> float:
     return float(np.mean([_ms(lambda q=q: search(q[np.newaxis])) for q in queries]))
 
 
-def _questions(data: Path, count: int, queries: int) -> tuple[list[str], list[str]]:
+def questions(data: Path, count: int, queries: int) -> tuple[list[str], list[str]]:
     """Distinct ones to be stored, at most count, and those to be asked."""
     with gzip.open(data / "qqp" / "stream_cal.json.gz", "rt") as file:
         stream = json.load(file)

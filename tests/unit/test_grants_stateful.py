@@ -1,0 +1,174 @@
+"""Grants, groups, documents and memories against a model of who may read what: whatever is granted, taken back or
+moved, and whoever asked before, nobody is told what they may not read at that moment.
+
+The language model here tells everything it was shown and cites the first passage alone, as the worst of them do. Every
+value is used once, so that a number alone tells where an answer comes from.
+"""
+
+import io
+import itertools
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import TOPICS, WordEmbedder
+from hypothesis import HealthCheck
+from hypothesis import settings as trials
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from zuinig.app.asked import Ask
+from zuinig.app.services import build, parser
+from zuinig.core.settings import Settings
+from zuinig.core.types import Reach
+from zuinig.ingestion.parse import Parser
+from zuinig.ingestion.pipeline import work_one
+from zuinig.retrieval import embed
+
+NUMBER = re.compile(r"\b1\d{4}\b")
+GROUPS = ("A", "B")
+PEOPLE = {"anna": {"A"}, "bram": {"B"}, "none": set(), "both": {"A", "B"}}
+DOCUMENTS = ("first", "second", "third")
+COLLECTION = {"first": "alpha", "second": "alpha", "third": "beta"}
+
+topics, documents = st.sampled_from(list(TOPICS)), st.sampled_from(DOCUMENTS)
+readers = st.one_of(st.none(), st.sets(st.sampled_from(GROUPS)).map(sorted))
+
+
+class Gossip(BaseChatModel):
+    @property
+    def _llm_type(self) -> str:
+        return "gossip"
+
+    def _generate(self, messages: list[Any], *_: Any, **__: Any) -> ChatResult:
+        shown = "\n".join(str(m.content) for m in messages)
+        told = " and ".join(dict.fromkeys(NUMBER.findall(shown))) or "nothing"
+        message = AIMessage(
+            f"It is {told} [1].",
+            usage_metadata={"input_tokens": 9, "output_tokens": 9, "total_tokens": 18},
+            response_metadata={"finish_reason": "stop"},
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+class Office(RuleBasedStateMachine):
+    """says: document -> the values it gives now. open_to: collection or document -> groups, None for everybody; of a
+    document only where it has readers of its own.
+    """
+
+    def __init__(self, empty: Path, folder: Path, reading: Parser) -> None:
+        super().__init__()
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(empty, folder)
+        self.reading = reading
+        settings = Settings(
+            data_dir=folder, ingest_workers=0, suggest_every_minutes=0, specialist_wrong_budget=0, llm="openai:gossip"
+        )
+        self.services = build(settings, llm=Gossip())
+        self.says: dict[str, set[str]] = {}
+        self.ids: dict[str, str] = {}
+        self.open_to: dict[str, list[str] | None] = {"alpha": None, "beta": None}
+        self.groups = {name: set(groups) for name, groups in PEOPLE.items()}
+        self.values = map(str, itertools.count(10_001))
+
+    def teardown(self) -> None:
+        self.services.close()
+
+    @initialize()
+    def begin(self) -> None:
+        for name in GROUPS:
+            self.services.people.create_group(name)
+        for name, groups in PEOPLE.items():
+            self.services.people.create(name, groups=groups)
+        for document in DOCUMENTS:
+            self.upload(document, list(TOPICS))
+
+    # What happens
+
+    @rule(document=documents, about=st.lists(topics, unique=True, min_size=1))
+    def upload(self, document: str, about: list[str]) -> None:
+        values = {topic: next(self.values) for topic in about}
+        parts = [f"## About {t}\n\n{TOPICS[t][1].format(v)}\n" for t, v in values.items()]
+        text = f"# The {document}\n\n" + "\n".join(parts)
+        accepted = self.services.uploads.accept(f"{document}.md", io.BytesIO(text.encode()), COLLECTION[document])
+        while work_one(self.services.pipeline, self.services.queue, self.reading):
+            pass
+        self.says[document], self.ids[document] = set(values.values()), accepted.document_id
+
+    @rule(collection=st.sampled_from(["alpha", "beta"]), groups=readers)
+    def grant(self, collection: str, groups: list[str] | None) -> None:
+        self.services.grants.set_collection(collection, readers=groups, editors=())
+        self.open_to[collection] = groups
+
+    @rule(document=documents, groups=readers, own=st.booleans())
+    def grant_one(self, document: str, groups: list[str] | None, own: bool) -> None:
+        self.services.grants.set_document(self.ids[document], groups, own=own)
+        self.open_to.pop(document, None)
+        if own:
+            self.open_to[document] = groups
+
+    @rule(who=st.sampled_from(list(PEOPLE)), groups=st.sets(st.sampled_from(GROUPS)))
+    def join(self, who: str, groups: set[str]) -> None:
+        self.services.people.change(who, groups=sorted(groups))
+        self.groups[who] = groups
+
+    @rule(who=st.sampled_from(list(PEOPLE)), topic=topics, named=st.sampled_from([None, "alpha", "beta"]))
+    def ask(self, who: str, topic: str, named: str | None) -> None:
+        visible = {COLLECTION[d] for d in self.readable(who)}
+        if named is not None and named not in visible:
+            named = None
+        answered = self.services.answers.ask(
+            Ask(TOPICS[topic][0], collections=[named] if named else None), self.principal(who)
+        )
+        self.may_be_told(who, answered.answer)
+
+    # What may be told
+
+    def principal(self, who: str):
+        return self.services.auth.of_session(self.services.auth.open_for(self.services.people.get(who).id))
+
+    def readable(self, who: str) -> set[str]:
+        def may(groups: list[str] | None) -> bool:
+            return groups is None or not self.groups[who].isdisjoint(groups)
+
+        return {d for d in DOCUMENTS if may(self.open_to.get(d, self.open_to[COLLECTION[d]]))}
+
+    def may_be_told(self, who: str, text: str) -> None:
+        allowed = set().union(*(self.says[d] for d in self.readable(who)))
+        assert set(NUMBER.findall(text)) <= allowed, who
+
+    @invariant()
+    def nobody_finds_what_they_may_not_read(self) -> None:
+        if not self.says:
+            return
+        for who in PEOPLE:
+            principal = self.principal(who)
+            reach = Reach(readable=principal.readable)
+            may = self.readable(who)
+            listed, _ = self.services.documents.page(limit=10, readable=principal.readable)
+            assert {v.id for v in listed} == {self.ids[d] for d in may}
+            for question, _ in TOPICS.values():
+                hits = self.services.search.search(question, 10, shelves=reach.shelves)
+                assert {h.document_id for h in hits} <= {self.ids[d] for d in may}
+                found = self.services.recall.find(question, reach)
+                for c in found.candidates:
+                    self.may_be_told(who, c.memory.answer)
+
+
+@pytest.mark.timeout(300)
+def test_nobody_is_told_what_they_may_not_read_at_that_moment(tmp_path, monkeypatch) -> None:
+    embedder = WordEmbedder()
+    monkeypatch.setattr(embed, "load", lambda *_, **__: embedder)
+    build(Settings(data_dir=tmp_path / "empty", ingest_workers=0)).close()
+    with parser(Settings(data_dir=tmp_path)) as reading:
+        run_state_machine_as_test(
+            lambda: Office(tmp_path / "empty", tmp_path / "data", reading),
+            settings=trials(
+                max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+            ),
+        )
