@@ -12,13 +12,13 @@ from starlette.staticfiles import StaticFiles
 
 from zuinig.app.api import chat
 from zuinig.app.api.deps import SESSION_COOKIE, Admin, Asker, Reader, Served, Uploader, check_same_origin
-from zuinig.app.portal import batch, imports, memories, review, savings, turns
+from zuinig.app.portal import batch, imports, marks, memories, review, savings, turns
 from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render
 from zuinig.app.portal.words import LANGUAGES, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated
 from zuinig.core.settings import Settings
-from zuinig.core.types import Verdict
+from zuinig.core.types import Flag, Scope, Verdict
 
 _WINDOW_CHARS = 20_000
 _DOCUMENTS_SHOWN = 50
@@ -148,7 +148,13 @@ def feedback(request: Request, served: Served, principal: Admin) -> Response:
 
 @router.get("/documents")
 def documents(
-    request: Request, served: Served, principal: Reader, collection: str = "", status: str = "", after: str = ""
+    request: Request,
+    served: Served,
+    principal: Reader,
+    collection: str = "",
+    status: str = "",
+    flagged: bool = False,
+    after: str = "",
 ) -> Response:
     # Counted before the rows are read: what ends in between is looked at once more, not shown as under way for ever.
     under_way = batch.under_way(served.documents.counts())
@@ -157,11 +163,12 @@ def documents(
         after=after or None,
         collection=collection or None,
         status=status or None,
+        flagged=flagged,
         readable=principal.readable,
     )
 
     def link(**changed: str) -> str:
-        asked = {"collection": collection, "status": status, **changed}
+        asked = {"collection": collection, "status": status, "flagged": "true" if flagged else "", **changed}
         return f"/portal/documents?{urlencode({k: v for k, v in asked.items() if v})}"
 
     return render(
@@ -175,6 +182,7 @@ def documents(
         under_way=under_way,
         collection=collection,
         status_shown=status,
+        flagged=flagged,
         after=after,
         link=link,
     )
@@ -223,12 +231,18 @@ def document(
     start: Annotated[int, Query(ge=0)] = 0,
     end: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
-    """The extracted text around a citation, with the quote marked. version: the one cited; 0 marks nothing."""
+    """The extracted text around a citation, with the quote marked, and for editors what is suspicious.
+
+    version: the one cited; 0 marks nothing.
+    """
     view, text = served.documents.text(document_id, principal.readable)
     if version != view.version:
         start = end = 0  # offsets of another version would mark the wrong words
     end = min(max(start, end), len(text))
     first, last = max(0, start - _WINDOW_CHARS), min(len(text), end + _WINDOW_CHARS)
+    # What is suspicious is for those to judge who look after the documents.
+    found = served.documents.suspected(document_id, principal.readable) if principal.may(Scope.UPLOAD) else None
+    flags = [(f.start, f.end) for p in found.passages for f in Flag.read(p.flags)] if found else []
     return render(
         request,
         served,
@@ -237,9 +251,8 @@ def document(
         view=view,
         changed=bool(version) and version != view.version,
         cut=(first > 0, last < len(text)),
-        before=text[first:start],
-        quote=text[start:end],
-        rest=text[end:last],
+        pieces=marks.pieces(text, (first, last), (start, end), flags),
+        found=found,
     )
 
 
