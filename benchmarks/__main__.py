@@ -8,6 +8,7 @@ NAMES = (
     "followups",
     "growth",
     "ingest",
+    "injection",
     "learning",
     "lookup",
     "memory",

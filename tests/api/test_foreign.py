@@ -93,6 +93,7 @@ FOREIGN: dict[tuple[str, str], list[Try]] = {
     ("GET", "/v1/documents/{document_id}/content"): [Try()],
     ("GET", "/v1/documents/{document_id}/passages"): [Try()],
     ("GET", "/v1/documents/{document_id}/events"): [Try()],
+    ("GET", "/v1/documents/{document_id}/flags"): [Try()],
     ("POST", "/v1/documents/{document_id}/cancel"): CHANGES,
     ("POST", "/v1/documents/{document_id}/retry"): CHANGES,
     ("GET", "/v1/memories"): [Try(told=True), Try(path="/v1/memories?query=hotel&limit=100", told=True)],

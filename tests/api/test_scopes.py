@@ -49,6 +49,7 @@ ROUTES = {
     ("GET", "/v1/documents/{document_id}/content"): Needs(READ),
     ("GET", "/v1/documents/{document_id}/passages"): Needs(READ),
     ("GET", "/v1/documents/{document_id}/events"): Needs(READ),
+    ("GET", "/v1/documents/{document_id}/flags"): Needs(READ),
     ("POST", "/v1/documents/{document_id}/cancel"): Needs(UPLOAD),
     ("POST", "/v1/documents/{document_id}/retry"): Needs(UPLOAD),
     ("GET", "/v1/memories"): Needs(READ),

@@ -59,6 +59,7 @@ class _Climb:
     model: str | None = None
     seen: int = 0  # the last change of the passages that the search could see
     remembers: bool = True
+    flagged: bool = False  # whether the answer rests on a flagged passage
     begun: float = field(default_factory=time.perf_counter)
     budgets: Sequence[BudgetUse] = ()
     notice: Notice | None = None
@@ -179,6 +180,7 @@ class Answers:
             # What is less sure is read anew each time, which costs no tokens either.
             climb.remembers = reading.lasting
             climb.citations = [cite(s) for s in reading.quotes]
+            climb.flagged = any(s.hit.flags for s in reading.quotes)
             climb.answer = wording.quotes(climb.ask.question, reading.quotes)
             return
         climb.confidence = 1 - reading.confidence
@@ -212,7 +214,7 @@ class Answers:
         climb.source = Source.LLM if reply.text else Source.NONE
         climb.answer, climb.citations, climb.confidence = reply.text, reply.citations, reply.confidence
         # An answer that does not wholly stand on the documents is shown, but never handed to the next person.
-        climb.remembers, climb.model = reply.sound, reply.model
+        climb.remembers, climb.flagged, climb.model = reply.sound, reply.flagged, reply.model
         return None
 
     # The books
@@ -320,6 +322,7 @@ class Answers:
                 vector=climb.vector,
                 embedder=self._embedder.id,
                 since=climb.seen,
+                doubtful=climb.flagged,
             ),
         )
 
@@ -341,7 +344,7 @@ def _answered(climb: _Climb, usage: Usage, answer_id: str, *, memory_id: int | N
         usage=usage,
         timing_ms=climb.timing,
         recalled=climb.recalled,
-        remembered=served is None and memory_id is not None,
+        remembered=served is None and memory_id is not None and not climb.flagged,
         notice=climb.notice,
     )
 

@@ -42,8 +42,19 @@ class DocumentView:
     pages: int | None
     passages: int
     progress: int  # percent of the work at hand
+    flagged: int  # passages and hidden texts that seem to speak to a language model
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenText:
+    """how: see `core.types.Hidden`. instruction: whether it seems to speak to a language model."""
+
+    how: str
+    text: str
+    page: int | None
+    instruction: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,18 @@ class Content:
     path: Path
     filename: str
     media_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected:
+    """What in a document seems to speak to a language model, and what its reader does not see and was left out."""
+
+    passages: list[Passage]
+    hidden: list[HiddenText]
+
+
+_MOST_SUSPECTED = 200
+_IS_FLAGGED = sa.and_(DocumentVersion.live, DocumentVersion.flagged > 0)
 
 
 class Documents:
@@ -74,14 +97,17 @@ class Documents:
         after: str | None = None,
         collection: str | None = None,
         status: str | None = None,
+        flagged: bool = False,
         readable: Readable = None,
     ) -> tuple[list[DocumentView], bool]:
-        """Newest first, and whether there are more."""
+        """Newest first, and whether there are more. flagged: only those that have something flagged."""
         query = _rows(readable).order_by(Document.id.desc()).limit(limit + 1)
         if after is not None:
             query = query.where(Document.id < after)
         if collection is not None:
             query = query.where(Collection.name == collection)
+        if flagged:
+            query = query.where(Document.id.in_(sa.select(DocumentVersion.document_id).where(_IS_FLAGGED)))
         with self._db.read() as session:
             if status is None:
                 rows = session.execute(query).all()
@@ -137,6 +163,18 @@ class Documents:
             ).all()
             return list(rows[:limit]), len(rows) > limit
 
+    def suspected(self, document_id: str, readable: Readable = None) -> Suspected:
+        """Of the version that answers. Raises NotFound."""
+        with self._db.read() as session:
+            version = _answering(session, document_id, readable)
+            passages = session.scalars(
+                sa.select(Passage)
+                .where(Passage.version_id == version.id, Passage.flags.is_not(None))
+                .order_by(Passage.ordinal)
+                .limit(_MOST_SUSPECTED)
+            ).all()
+            return Suspected(list(passages), [HiddenText(**h) for h in version.hidden])
+
 
 def _rows(readable: Readable = None) -> sa.Select[Document, str]:
     return (
@@ -150,7 +188,7 @@ def _answering(session: Session, document_id: str, readable: Readable) -> Docume
     version = session.scalars(
         sa.select(DocumentVersion)
         .join(Document, Document.id == DocumentVersion.document_id)
-        .options(undefer(DocumentVersion.text))
+        .options(undefer(DocumentVersion.text), undefer(DocumentVersion.hidden))
         .where(DocumentVersion.document_id == document_id, shelves.on(readable))
         .order_by(DocumentVersion.live.desc(), DocumentVersion.number.desc())
         .limit(1)
@@ -198,6 +236,7 @@ def _view(document: Document, collection: str, versions: Sequence[DocumentVersio
         pages=shown.pages,
         passages=shown.passages_total if live is not None else newest.passages_done,
         progress=_percent(newest),
+        flagged=shown.flagged or 0,
         created_at=document.created_at,
         updated_at=document.updated_at,
     )

@@ -26,14 +26,21 @@ _MESSAGE_OVERHEAD = 4
 _YES_NO = {"yes", "no", "ja", "nee"}
 _FEW_WORDS = 4  # with content: of fewer, a share says nothing
 
+# Where a mark of the fence begins, or one of those by which chat formats part the turns: ChatML, Llama, Mistral, Gemma.
+_MARKS = re.compile(
+    r"[<＜](?=[\s/／]*(?:sources|s|bos|eos|think|(?:start|end)_of_turn|sys)\s*/?\s*[>＞])|[<＜](?=\s*[|｜])|<(?=<)|"
+    r"\[(?=\s*/?\s*(?:INST|(?:AVAILABLE_)?TOOL[\w ]*|SYSTEM_PROMPT)\s*\])",
+    re.IGNORECASE,
+)
 _MARK = re.compile(r"\[(\d{1,3})\]")
 _NUMBER = re.compile(r"\d+")
 _QUOTED = re.compile(r"[\"“„«]([^\"“”„«»]{12,}?)[\"”“»]\s*((?:\[\d{1,3}\])+)")
 
 
 def user_message(context: str, question: str) -> str:
-    """The fence cannot be closed from inside: its marks are taken out of the text."""
-    fenced = context.replace("<sources>", "").replace("</sources>", "")
+    """The fence cannot be closed from inside, nor the turn: marks of either are blunted in the text."""
+    # A sign in place of a sign, never nothing: what is taken out may leave the parts of a mark side by side.
+    fenced = _MARKS.sub(lambda m: "(" if m[0] == "[" else "‹", context)
     return f"<sources>\n{fenced}\n</sources>\nQuestion: {question}"
 
 

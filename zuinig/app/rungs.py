@@ -48,13 +48,15 @@ class Wanted:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What came of it. text: "" where the model says that the sources do not answer. sound: whether it wholly stands
-    on the documents, so that it may be told to others. error: why there is no reply; what was shown then broke off.
+    on the documents, so that it may be told to others. flagged: whether the model read of a flagged passage.
+    error: why there is no reply; what was shown then broke off.
     """
 
     text: str = ""
     citations: Sequence[Citation] = ()
     confidence: float = 0.5
     sound: bool = False
+    flagged: bool = False
     model: str | None = None
     calls: tuple[Call, ...] = ()
     error: LLMFailed | None = None
@@ -70,6 +72,7 @@ class _Said:
     cut: bool = False
     error: LLMFailed | None = None
     checked: Checked | None = None
+    flagged: bool = False
     begun: float = field(default_factory=time.perf_counter)
 
     @property
@@ -154,7 +157,7 @@ class Rungs:
         packed = pack(wanted.reading, self._tokens, room, self._settings.packing)
         asked = prompt.user_message(packed.context, wanted.question)
         messages = [SystemMessage(prompt.SYSTEM), HumanMessage(asked)]
-        said = _Said()
+        said = _Said(flagged=packed.flagged)
         try:
             for piece in stream_text(model.limit(model.client, limit), messages, self._settings.llm_retries):
                 said.text, said.usage, said.cut = said.text + piece.text, piece.usage, piece.cut
@@ -227,5 +230,6 @@ def _reply(said: _Said, call: Call) -> Reply:
         citations=checked.citations,
         confidence=round(kept / max(1, kept + checked.dropped), 3),
         sound=bool(kept) and not checked.dropped and checked.grounded and not said.cut,
+        flagged=said.flagged,
         model=call.model,
     )

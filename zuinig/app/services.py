@@ -30,6 +30,7 @@ from zuinig.ingestion.files import Files
 from zuinig.ingestion.parse import Parser
 from zuinig.ingestion.pipeline import Pipeline, Worker
 from zuinig.ingestion.queue import Queue
+from zuinig.ingestion.relook import Relook
 from zuinig.ingestion.upload import Uploads, sweep
 from zuinig.memory.calibrate import Calibration
 from zuinig.memory.curate import Curate
@@ -48,6 +49,7 @@ from zuinig.retrieval.search import Search
 log = structlog.get_logger()
 
 _LOOK_AT_MODELS_EVERY_S = 60
+_RELOOK_EVERY_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +195,11 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         budgets=budgets,
         answers=answers,
         workers=tuple(Worker(pipeline, queue, parser(settings)) for _ in range(settings.ingest_workers)),
-        chores=(*([gather] if every_s else []), Chore("models", follow, every_s=_LOOK_AT_MODELS_EVERY_S)),
+        chores=(
+            *([gather] if every_s else []),
+            Chore("models", follow, every_s=_LOOK_AT_MODELS_EVERY_S),
+            Chore("suspicion", Relook(db), every_s=_RELOOK_EVERY_S),
+        ),
     )
 
 

@@ -125,6 +125,8 @@ class DocumentVersion(Base):
     passages_total: Mapped[int] = mapped_column(default=0)
     passages_done: Mapped[int] = mapped_column(default=0)
     pages: Mapped[int | None]
+    flagged: Mapped[int | None]  # of its passages and hidden texts; None where nobody has looked for any yet
+    hidden: Mapped[list[Any]] = mapped_column(default=list, server_default="[]", deferred=True)  # what readers left out
     error_code: Mapped[str | None]
     error_reason: Mapped[str | None] = mapped_column(sa.Text)
     attempts: Mapped[int] = mapped_column(default=0)
@@ -151,6 +153,8 @@ class Passage(Base):
     content_hash: Mapped[str] = mapped_column(sa.String(64))
     embed_hash: Mapped[str] = mapped_column(sa.String(64))  # of embedder and embedded text: equal means equal vector
     vector: Mapped[bytes] = mapped_column(deferred=True)  # float32, unit length
+    # `core.types.Flag` reads them; null where nothing is suspicious.
+    flags: Mapped[list[Any] | None] = mapped_column(sa.JSON(none_as_null=True))
 
 
 class Memory(Base):

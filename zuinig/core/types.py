@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class BlockKind(StrEnum):
@@ -27,11 +27,44 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Hidden:
+    """Text of a file that its reader does not see, and that was left out. how: comment, style, colour, tiny, property
+    (of a text processor) or characters.
+    """
+
+    how: str
+    text: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
-    """What a format reader found in a file: its blocks, and the title where the file itself names one."""
+    """What a format reader found in a file: its blocks, the title where the file itself names one, what it hides."""
 
     blocks: tuple[Block, ...]
     title: str | None = None
+    hidden: tuple[Hidden, ...] = ()
+
+
+class FlagKind(StrEnum):
+    """Why a passage is suspicious."""
+
+    INSTRUCTION = "instruction"  # it speaks to a language model
+    HEADING = "heading"  # a title above it does
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """What in a passage is suspicious. start, end: offsets into the extracted text of its document version."""
+
+    kind: FlagKind
+    start: int
+    end: int
+
+    @classmethod
+    def read(cls, rows: list[Any] | None) -> "tuple[Flag, ...]":
+        """As they stand in a passage's row."""
+        return tuple(cls(FlagKind(row["kind"]), row["start"], row["end"]) for row in rows or ())
 
 
 class DocumentStatus(StrEnum):
@@ -75,7 +108,7 @@ class Packing(StrEnum):
 class MemoryStatus(StrEnum):
     LIVE = "live"
     STALE = "stale"  # a document it rests on changed or went
-    HELD = "held"  # a reader called it wrong: out of service until a curator has looked
+    HELD = "held"  # doubtful, by a reader's word or by a flagged passage: out of service until a curator has looked
     RETIRED = "retired"  # taken out of service by a person, or by a newer answer
     REJECTED = "rejected"  # a curator found the answer wrong: it is not learnt again
 
@@ -198,6 +231,7 @@ class Hit:
     content_hash: str
     score: float
     similarity: float  # cosine of question and passage
+    flags: tuple[Flag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

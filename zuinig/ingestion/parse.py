@@ -19,7 +19,7 @@ import psutil
 
 import zuinig
 from zuinig.core.errors import DocumentError
-from zuinig.core.types import Block, BlockKind, Parsed
+from zuinig.core.types import Block, BlockKind, Hidden, Parsed
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +183,8 @@ class Parser:
 
 def _parsed_file(answer: dict[str, Any]) -> ParsedFile:
     blocks = (Block(BlockKind(kind), text, level=level, page=page) for kind, text, level, page in answer["blocks"])
-    return ParsedFile(Parsed(tuple(blocks), answer["title"]), answer["label"])
+    hidden = tuple(Hidden(how, text, page) for how, text, page in answer["hidden"])
+    return ParsedFile(Parsed(tuple(blocks), answer["title"], hidden), answer["label"])
 
 
 def _resident_mb(pid: int, *, deep: bool = True) -> float:

@@ -1,5 +1,5 @@
-"""The process that reads files. JSON lines in: {"path", "filename"}; out: {"label", "title", "blocks"} or {"code",
-"message", "cause"}.
+"""The process that reads files. JSON lines in: {"path", "filename"}; out: {"label", "title", "blocks", "hidden"} or
+{"code", "message", "cause"}.
 
 `ingestion.parse` runs it as `python -m zuinig.ingestion.parse_child MEMORY_MB TIMEOUT_S MAX_TEXT_CHARS`. It ends when
 its standard input does, and by an alarm when a file takes longer than its supervisor should have waited.
@@ -62,7 +62,8 @@ def _answer(request: dict[str, str], max_text_chars: int) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001  whatever a reader does, the next file gets its turn
         return {"code": "crashed", "cause": _where(error)}
     blocks = [(block.kind.value, block.text, block.level, block.page) for block in parsed.blocks]
-    return {"label": label, "title": parsed.title, "blocks": blocks}
+    hidden = [(each.how, each.text, each.page) for each in parsed.hidden]
+    return {"label": label, "title": parsed.title, "blocks": blocks, "hidden": hidden}
 
 
 def _read(path: Path, filename: str, max_text_chars: int) -> tuple[str, Parsed]:

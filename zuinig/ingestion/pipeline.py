@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -15,11 +16,12 @@ from sqlalchemy.orm import Session
 from zuinig.core.db import Database, in_parts
 from zuinig.core.errors import DocumentError
 from zuinig.core.tables import Document, DocumentVersion, Passage, now
-from zuinig.core.types import DocumentStatus, Parsed
+from zuinig.core.types import DocumentStatus, Flag, Parsed
 from zuinig.ingestion.files import Files
 from zuinig.ingestion.parse import Cancelled, Parser
 from zuinig.ingestion.queue import Claim, LeaseLost, Queue
 from zuinig.ingestion.split import Draft, SplitText, split
+from zuinig.ingestion.suspicion import Suspicion, suspicion_of
 from zuinig.ingestion.upload import remove_passages, remove_unused
 from zuinig.retrieval import lexical
 from zuinig.retrieval.embed import Embedder, Vectors
@@ -59,8 +61,9 @@ class Pipeline:
             if not pieces.passages:
                 raise DocumentError("No text was found in this file.", code="empty")
             vectors = self._embed(claim, pieces.passages)
+            suspicion = suspicion_of(pieces.passages, parsed.hidden)
             swapped = self._foresee(vectors[self._new_to(claim.document_id, pieces.passages)])
-            replaced = self._swap(claim, title, label, pieces, vectors, _pages(parsed), swapped)
+            replaced = self._swap(claim, title, label, pieces, vectors, suspicion, _pages(parsed), swapped)
         except (LeaseLost, Cancelled):
             log.info("document.dropped", document=claim.document_id)
         except DocumentError as error:
@@ -137,6 +140,7 @@ class Pipeline:
         label: str,
         pieces: SplitText,
         vectors: Vectors,
+        suspicion: Suspicion,
         pages: int | None,
         swapped: Callable[[Session, str, int], None],
     ) -> set[str]:
@@ -154,7 +158,8 @@ class Pipeline:
                 remove_passages(session, old.id)
                 old.live, old.text, old.status = False, None, DocumentStatus.RETIRED
                 session.flush()
-            self._insert(session, document, version, pieces.passages, vectors)
+            self._insert(session, document, version, pieces.passages, vectors, suspicion.flags)
+            version.flagged, version.hidden = suspicion.count, suspicion.hidden
             version.live, version.status = True, DocumentStatus.READY
             version.text, version.media_type, version.pages = pieces.text, label, pages
             version.embedder = self._embedder.id
@@ -167,7 +172,13 @@ class Pipeline:
         return {old.sha256} if old is not None else set()
 
     def _insert(
-        self, session: Session, document: Document, version: DocumentVersion, drafts: Sequence[Draft], vectors: Vectors
+        self,
+        session: Session,
+        document: Document,
+        version: DocumentVersion,
+        drafts: Sequence[Draft],
+        vectors: Vectors,
+        flags: Sequence[tuple[Flag, ...]],
     ) -> None:
         rows = [
             {
@@ -182,6 +193,7 @@ class Pipeline:
                 "content_hash": d.content_hash,
                 "embed_hash": self._embed_hash(d),
                 "vector": vectors[n].tobytes(),
+                "flags": [asdict(f) for f in flags[n]] or None,
             }
             for n, d in enumerate(drafts)
         ]

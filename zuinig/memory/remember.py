@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from zuinig.core.tables import Evidence, Memory
 from zuinig.core.types import Citation, MemoryStatus
+from zuinig.memory import history
 from zuinig.memory.bound import bound
 from zuinig.memory.candidates import PEOPLE
 from zuinig.memory.freshness import has_rivals, outdated, take_out
@@ -16,12 +17,15 @@ from zuinig.memory.questions import question_key
 from zuinig.retrieval.embed import Vectors
 from zuinig.retrieval.index import changed
 
+_FLAGGED = "It rests on a passage that seems to speak to a language model."
+
 
 @dataclass(frozen=True, slots=True)
 class NewMemory:
     """scope: see `Reach.scope`. vector: (1, d), the question's. origin: the rung that answered.
 
-    since: the last change of the passages' index that the answer could take into account.
+    since: the last change of the passages' index that the answer could take into account. doubtful: whether it rests on
+    a passage that was flagged at ingestion.
     """
 
     question: str
@@ -35,6 +39,7 @@ class NewMemory:
     vector: Vectors
     embedder: str
     since: int
+    doubtful: bool = False
 
 
 def remember(session: Session, new: NewMemory) -> int | None:
@@ -42,12 +47,13 @@ def remember(session: Session, new: NewMemory) -> int | None:
     passages that may answer otherwise, a question bound to the moment or the asker, or an answer that somebody called
     wrong.
 
-    An earlier answer to the very same question that nobody verified makes room: its row is taken out of service.
+    An earlier answer to the very same question that nobody verified makes room: its row is taken out of service. A
+    doubtful one displaces nothing: it is held, and waits for a curator; one at a time for a question.
     """
     if not new.citations or bound(new.question) is not None:
         return None
     key = question_key(new.question)
-    if _called_wrong(session, key, new):
+    if _called_wrong(session, key, new) or (new.doubtful and _waits(session, key, new.scope)):
         return None
     memory = Memory(
         question=new.question,
@@ -74,6 +80,10 @@ def remember(session: Session, new: NewMemory) -> int | None:
     if outdated(session, [memory.id]) or has_rivals(session, memory.id, new.vector, new.since):
         session.delete(memory)
         return None
+    if new.doubtful:
+        history.put_up(session, [memory.id], _FLAGGED)
+        take_out(session, [memory.id], MemoryStatus.HELD, _FLAGGED)
+        return memory.id
     replace(session, key, new.scope, memory.id)
     changed(session, "memories", [memory.id], added=True)
     return memory.id
@@ -87,6 +97,14 @@ def _called_wrong(session: Session, key: str, new: NewMemory) -> bool:
         Memory.status.in_((MemoryStatus.HELD, MemoryStatus.REJECTED)),
     )
     return session.scalar(same.limit(1)) is not None
+
+
+def _waits(session: Session, key: str, scope: str) -> bool:
+    """Whether an answer to this question is held already: who asks often must not fill the curators' queue."""
+    held = sa.select(Memory.id).where(
+        Memory.question_key == key, Memory.scope == scope, Memory.status == MemoryStatus.HELD
+    )
+    return session.scalar(held.limit(1)) is not None
 
 
 def replace(session: Session, key: str, scope: str, by: int) -> None:

@@ -50,6 +50,11 @@ class Packed:
     tokens: int
     sources: tuple[Source, ...]
 
+    @property
+    def flagged(self) -> bool:
+        """Whether it draws on a passage that was flagged, be it on the sentences beside what was."""
+        return any(s.hit.flags for s in self.sources)
+
 
 class _Bag:
     """What is taken so far, by passage, and what it costs."""
@@ -83,16 +88,18 @@ def pack(reading: Reading, tokens: Tokens, budget: int, level: Packing = Packing
     """What fits into budget tokens, headings included; nothing is ever cut in the middle.
 
     full: whole passages. sentences: until the answer is very likely among them. tight: until it is likely.
+    What was flagged as speaking to a model stays out, whatever the level (docs/decisions/0012).
     The one exception: where not even the best sentence fits, it is clipped, since an empty context answers nothing.
     """
     bag = _Bag(tokens, budget)
+    ranked = [s for s in reading.sentences if not s.flagged]
     if level is Packing.FULL:
         for hit in reading.hits:
-            if whole := of_hit(hit):
+            if whole := [s for s in of_hit(hit) if not s.flagged]:
                 bag.take(*whole)
     else:
-        _choose(reading.sentences, bag, _ENOUGH[level])
-    return _packed(bag.taken.values(), reading.sentences, tokens, budget)
+        _choose(ranked, bag, _ENOUGH[level])
+    return _packed(bag.taken.values(), ranked, tokens, budget)
 
 
 def _choose(ranked: Sequence[Sentence], bag: _Bag, enough: float) -> None:
@@ -114,13 +121,13 @@ def _distinct(sentences: Iterable[Sentence]) -> Iterable[Sentence]:
 
 
 def _before(sentence: Sentence) -> Sentence | None:
-    """The sentence before it in its passage."""
+    """The sentence before it in its passage, unless that one was flagged."""
     last = None
     for other in of_hit(sentence.hit):
         if other.start >= sentence.start:
             break
         last = other
-    return last
+    return last if last is not None and not last.flagged else None
 
 
 def _packed(taken: Iterable[Sequence[Sentence]], ranked: Sequence[Sentence], tokens: Tokens, budget: int) -> Packed:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from zuinig.core.db import Database, in_parts
 from zuinig.core.errors import NotFound
 from zuinig.core.tables import Collection, Document, DocumentVersion, Passage
-from zuinig.core.types import Hit, Reach
+from zuinig.core.types import Flag, Hit, Reach
 from zuinig.retrieval import lexical
 from zuinig.retrieval.embed import Embedder, Vectors
 from zuinig.retrieval.index import VectorIndex
@@ -120,6 +120,7 @@ class Search:
                 content_hash=r.content_hash,
                 score=round(score, 4),
                 similarity=round(cosine[r.id], 4),
+                flags=Flag.read(r.flags),
             )
             for r, score in ranked
         ]
@@ -199,6 +200,7 @@ def _rows(session: Session, ids: set[int], shelves: Sequence[int] | None) -> Seq
             Passage.end,
             Passage.content_hash,
             Passage.vector,
+            Passage.flags,
             DocumentVersion.number,
             DocumentVersion.filename,
             DocumentVersion.embedder,

@@ -31,6 +31,11 @@ class Sentence:
     shown: str  # as a person should read it: a table row with the names of its columns
     score: float = 0.0  # the chance that it holds the answer, where a question was asked
 
+    @property
+    def flagged(self) -> bool:
+        """Whether it is part of what speaks to a model in its passage."""
+        return any(f.start < self.end and self.start < f.end for f in self.hit.flags)
+
 
 def split(text: str) -> list[tuple[int, int]]:
     """(start, end) of each sentence or line, without the white space around them, in order."""

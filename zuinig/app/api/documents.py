@@ -8,7 +8,7 @@ from urllib.parse import quote
 import anyio
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi.responses import FileResponse, StreamingResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from zuinig.app.api import sse
@@ -19,7 +19,8 @@ from zuinig.app.documents import DocumentView
 from zuinig.app.services import Services
 from zuinig.core.errors import BadRequest, NotFound, Unprocessable, ZuinigError
 from zuinig.core.settings import Settings
-from zuinig.core.types import ENDED, Principal
+from zuinig.core.tables import Passage
+from zuinig.core.types import ENDED, Flag, FlagKind, Principal
 from zuinig.ingestion import queue
 from zuinig.ingestion.files import clean_path
 from zuinig.ingestion.upload import DEFAULT_COLLECTION, Outcome
@@ -46,6 +47,15 @@ class UploadOut(BaseModel):
     rejected: list[RejectedOut]
 
 
+class FlagOut(BaseModel):
+    """start, end: character offsets in the document's extracted text. heading: a title above the passage is meant."""
+
+    model_config = ConfigDict(from_attributes=True)
+    kind: FlagKind
+    start: int
+    end: int
+
+
 class PassageOut(BaseModel):
     """start, end: character offsets in the document's extracted text."""
 
@@ -57,6 +67,22 @@ class PassageOut(BaseModel):
     start: int
     end: int
     tokens: int
+    flags: list[FlagOut] = Field(description="What in it seems to speak to a language model.")
+
+
+class HiddenOut(BaseModel):
+    """Text of the file that its reader does not see. It was left out of the passages."""
+
+    model_config = ConfigDict(from_attributes=True)
+    how: str
+    text: str
+    page: int | None
+    instruction: bool = Field(description="Whether it seems to speak to a language model.")
+
+
+class SuspectedOut(BaseModel):
+    passages: list[PassageOut]
+    hidden: list[HiddenOut]
 
 
 def router(settings: Settings) -> APIRouter:
@@ -125,9 +151,10 @@ def _reading(routes: APIRouter) -> None:
         after: str | None = None,
         collection: str | None = None,
         status: str | None = None,
+        flagged: Annotated[bool, Query(description="Only documents with something flagged.")] = False,
     ) -> Page[DocumentOut]:
         views, more = served.documents.page(
-            limit=limit, after=after, collection=collection, status=status, readable=reader.readable
+            limit=limit, after=after, collection=collection, status=status, flagged=flagged, readable=reader.readable
         )
         return Page[DocumentOut](**page([document_out(v) for v in views], more))
 
@@ -155,20 +182,16 @@ def _reading(routes: APIRouter) -> None:
     ) -> Page[PassageOut]:
         """In the order of the document."""
         rows, more = served.documents.passages(document_id, limit=limit, after=after, readable=reader.readable)
-        data = [
-            PassageOut(
-                id=str(p.id),
-                ordinal=p.ordinal,
-                text=p.text,
-                context=p.context,
-                page=p.page,
-                start=p.start,
-                end=p.end,
-                tokens=p.tokens,
-            )
-            for p in rows
-        ]
-        return Page[PassageOut](**page(data, more))
+        return Page[PassageOut](**page([_passage_out(p) for p in rows], more))
+
+    @routes.get("/{document_id}/flags")
+    def flags(document_id: str, served: Served, reader: Reader) -> SuspectedOut:
+        """What an editor should look at. Answers that rest on these passages are held until a curator has looked."""
+        found = served.documents.suspected(document_id, reader.readable)
+        return SuspectedOut(
+            passages=[_passage_out(p) for p in found.passages],
+            hidden=[HiddenOut.model_validate(h) for h in found.hidden],
+        )
 
     @routes.get("/{document_id}/events", responses=sse.SCHEMA, response_class=StreamingResponse)
     def events(document_id: str, served: Served, reader: Reader) -> StreamingResponse:
@@ -196,6 +219,20 @@ def _reading(routes: APIRouter) -> None:
 def _as_of_now(served: Services, document_id: str, reader: Principal) -> DocumentView:
     """What the reader may see of it by now. Raises Unauthenticated, NotFound."""
     return served.documents.get(document_id, served.auth.again(reader).readable)
+
+
+def _passage_out(p: Passage) -> PassageOut:
+    return PassageOut(
+        id=str(p.id),
+        ordinal=p.ordinal,
+        text=p.text,
+        context=p.context,
+        page=p.page,
+        start=p.start,
+        end=p.end,
+        tokens=p.tokens,
+        flags=[FlagOut.model_validate(f) for f in Flag.read(p.flags)],
+    )
 
 
 def _changing(routes: APIRouter) -> None:

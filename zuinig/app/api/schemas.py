@@ -170,6 +170,7 @@ class DocumentOut(BaseModel):
     pages: int | None
     passages: int
     progress: int
+    flagged: int = Field(description="Passages and hidden texts that seem to speak to a language model.")
     created_at: datetime
     updated_at: datetime
 

@@ -21,12 +21,12 @@ from zuinig.app.api.deps import (
     check_same_origin,
     sign_in_attempt,
 )
-from zuinig.app.portal import batch, imports, memories, oidc, review, savings, turns
+from zuinig.app.portal import batch, imports, marks, memories, oidc, review, savings, turns
 from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render, signed_in
 from zuinig.app.portal.words import LANGUAGES, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated
-from zuinig.core.types import Principal, Verdict
+from zuinig.core.types import Flag, Principal, Scope, Verdict
 
 _WINDOW_CHARS = 20_000
 _DOCUMENTS_SHOWN = 50
@@ -175,7 +175,13 @@ def feedback(request: Request, served: Served, principal: Admin) -> Response:
 
 @router.get("/documents")
 def documents(
-    request: Request, served: Served, principal: Reader, collection: str = "", status: str = "", after: str = ""
+    request: Request,
+    served: Served,
+    principal: Reader,
+    collection: str = "",
+    status: str = "",
+    flagged: bool = False,
+    after: str = "",
 ) -> Response:
     # Counted before the rows are read: what ends in between is looked at once more, not shown as under way for ever.
     under_way = batch.under_way(served.documents.counts(principal.readable))
@@ -184,11 +190,12 @@ def documents(
         after=after or None,
         collection=collection or None,
         status=status or None,
+        flagged=flagged,
         readable=principal.readable,
     )
 
     def link(**changed: str) -> str:
-        asked = {"collection": collection, "status": status, **changed}
+        asked = {"collection": collection, "status": status, "flagged": "true" if flagged else "", **changed}
         return f"/portal/documents?{urlencode({k: v for k, v in asked.items() if v})}"
 
     return render(
@@ -202,6 +209,7 @@ def documents(
         under_way=under_way,
         collection=collection,
         status_shown=status,
+        flagged=flagged,
         after=after,
         link=link,
     )
@@ -252,12 +260,18 @@ def document(
     start: Annotated[int, Query(ge=0)] = 0,
     end: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
-    """The extracted text around a citation, with the quote marked. version: the one cited; 0 marks nothing."""
+    """The extracted text around a citation, with the quote marked, and for editors what is suspicious.
+
+    version: the one cited; 0 marks nothing.
+    """
     view, text = served.documents.text(document_id, principal.readable)
     if version != view.version:
         start = end = 0  # offsets of another version would mark the wrong words
     end = min(max(start, end), len(text))
     first, last = max(0, start - _WINDOW_CHARS), min(len(text), end + _WINDOW_CHARS)
+    # What is suspicious is for those to judge who look after the documents.
+    found = served.documents.suspected(document_id, principal.readable) if principal.may(Scope.UPLOAD) else None
+    flags = [(f.start, f.end) for p in found.passages for f in Flag.read(p.flags)] if found else []
     return render(
         request,
         served,
@@ -266,9 +280,8 @@ def document(
         view=view,
         changed=bool(version) and version != view.version,
         cut=(first > 0, last < len(text)),
-        before=text[first:start],
-        quote=text[start:end],
-        rest=text[end:last],
+        pieces=marks.pieces(text, (first, last), (start, end), flags),
+        found=found,
     )
 
 

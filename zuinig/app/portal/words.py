@@ -173,6 +173,34 @@ _WORDS: dict[str, tuple[str, str]] = {
         "There is no text to show: this document has not been read.",
         "Er is geen tekst om te tonen: dit document is niet gelezen.",
     ),
+    # What is suspicious in a document
+    "flagged_n": ("Speaks to a language model? Look at: {n}", "Spreekt tot een taalmodel? Kijk na: {n}"),
+    "only_flagged": ("to look at", "na te kijken"),
+    "flagged_help": (
+        "Something in this document seems to tell a language model what to do. It is not shown to one, and an answer "
+        "that rests on such a passage is remembered only once somebody has approved it. Replace or delete the "
+        "document if you do not trust it.",
+        "Iets in dit document lijkt een taalmodel te vertellen wat het moet doen. Een taalmodel krijgt dat niet te "
+        "zien, en een antwoord dat op zo'n passage rust wordt pas onthouden als iemand het goedkeurt. Vervang of "
+        "verwijder het document als je het niet vertrouwt.",
+    ),
+    "suspicious": (
+        "Passages that speak to a language model: {passages}. Text that a reader does not see: {hidden}.",
+        "Passages die tot een taalmodel spreken: {passages}. Tekst die een lezer niet ziet: {hidden}.",
+    ),
+    "flag_instruction": ("Seems to speak to a language model", "Lijkt tot een taalmodel te spreken"),
+    "flag_heading": (
+        "a title above it seems to speak to a language model",
+        "een titel erboven lijkt tot een taalmodel te spreken",
+    ),
+    "page_n": ("page {n}", "pagina {n}"),
+    "hidden_comment": ("Comment", "Commentaar"),
+    "hidden_style": ("Not shown", "Niet getoond"),
+    "hidden_colour": ("In the colour of the paper", "In de kleur van het papier"),
+    "hidden_tiny": ("Too small to see", "Te klein om te zien"),
+    "hidden_property": ("Marked as hidden text", "Gemarkeerd als verborgen tekst"),
+    "hidden_characters": ("In characters that are not shown", "In tekens die niet worden getoond"),
+    "hidden_left_out": ("This was left out.", "Dit is weggelaten."),
     # The memory: its list
     "memory_help": (
         "Questions that were answered before. A repeat is answered from here, without spending tokens.",
@@ -486,6 +514,10 @@ _DUTCH_NOTES = [
         (
             r"Een lezer noemde het antwoord fout\. It was verified by (.+), and stays in service\.$",
             r"Een lezer noemde het antwoord fout. \1 had het nagekeken; het blijft in gebruik.",
+        ),
+        (
+            r"It rests on a passage that seems to speak to a language model\.$",
+            "Het rust op een passage die tot een taalmodel lijkt te spreken.",
         ),
         (r"The document (\w+) was deleted\.$", r"Het document \1 is verwijderd."),
         (

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import lxml.html
 from lxml import etree
 
-from zuinig.core.types import Block, BlockKind, Parsed
+from zuinig.core.types import Block, BlockKind, Hidden, Parsed
+from zuinig.ingestion.formats._hidden import unseen, white
 from zuinig.ingestion.formats._text import inline, table
 
 _SKIPPED = frozenset(
@@ -25,7 +26,6 @@ _BLOCKS = frozenset(
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _LAYOUT = frozenset({*_HEADINGS, "table", "ul", "ol", "pre", "blockquote"})  # what no cell of a data table holds
-_HIDDEN = re.compile(r"(?i)display\s*:\s*none|visibility\s*:\s*hidden")
 _BOX = re.compile(r"(?i)</?(div|section|article|blockquote|center)\b[^<>]*>")
 _INLINE = re.compile(r"(?i)</?(span|font|b|i|em|strong|a|u|small|big)\b[^<>]*>")
 _BREAK = "\x1f"  # stands for <br> until the white space around it is gone
@@ -43,14 +43,46 @@ def parse(markup: str) -> Parsed:
     if root is None:
         return Parsed(())
     title = inline(root.findtext(".//title") or "") or None
-    for element in [each for each in root.iter() if each.tag in _SKIPPED or _is_hidden(each)]:
-        if element.getparent() is not None:
-            element.drop_tree()
-    return Parsed(tuple(_Walk().blocks(root)), title)
+    hidden = list(_drop_hidden(root))
+    return Parsed(tuple(_Walk().blocks(root)), title, tuple(hidden))
+
+
+def _drop_hidden(root: etree._Element) -> Iterator[Hidden]:
+    """What no reader of the page sees, as it is taken out; what is not text, such as scripts, goes without a word."""
+    gone: set[etree._Element] = set()
+    for element in list(root.iter()):
+        if element is root:
+            continue
+        if element.getparent() in gone:
+            gone.add(element)
+            continue
+        if element.tag is etree.Comment:
+            how, text = "comment", element.text or ""
+        elif not isinstance(element.tag, str) or element.tag in _SKIPPED:
+            how, text = "", ""
+        elif how := _how_hidden(element):
+            text = " ".join(element.itertext())
+        else:
+            continue
+        if inline(text):
+            yield Hidden(how, inline(text))
+        gone.add(element)
+        _drop(element)
+
+
+def _drop(element: etree._Element) -> None:
+    """With all that is in it, but not what follows it."""
+    parent, before = element.getparent(), element.getprevious()
+    if element.tail:
+        if before is not None:
+            before.tail = (before.tail or "") + element.tail
+        else:
+            parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
 
 
 def _tree(markup: str) -> etree._Element | None:
-    parser = lxml.html.HTMLParser(remove_comments=True, remove_pis=True, huge_tree=True, encoding="utf-8")
+    parser = lxml.html.HTMLParser(remove_pis=True, huge_tree=True, encoding="utf-8")
     if not markup.strip():
         return None
     try:
@@ -184,8 +216,17 @@ def _first(element: etree._Element) -> int:
     return int(start) if start.isdecimal() and len(start) < 6 else 1
 
 
-def _is_hidden(element: etree._Element) -> bool:
-    return "hidden" in element.attrib or bool(_HIDDEN.search(element.get("style") or ""))
+def _how_hidden(element: etree._Element) -> str:
+    """ "" where it is seen. What a style sheet or a script hides is not known here."""
+    style = element.get("style") or ""
+    if "hidden" in element.attrib or unseen(style):
+        return "style"
+    if not white(style) and (element.get("color") or "").lower() not in ("white", "#fff", "#ffffff"):
+        return ""
+    # On a ground of its own, or one that a style sheet may give, white letters can be read.
+    around = (element, *element.iterancestors())
+    grounds = any({"class", "id", "bgcolor", "background"} & set(e.attrib) for e in around if e.tag != "html")
+    return "" if grounds or any("background" in (e.get("style") or "") for e in around) else "colour"
 
 
 def _data(element: etree._Element) -> list[list[str]]:

@@ -12,8 +12,8 @@ def message(
 ) -> Parsed:
     """Attachments are named and not read: each is a document of its own."""
     head = "\n".join(f"{name}: {inline(value)}" for name, value in headers if inline(value))
-    body = _html.parse(html).blocks if html.strip() else ()
-    blocks = [Block(BlockKind.TEXT, head), *(body or paragraphs(plain))]
+    body = _html.parse(html) if html.strip() else Parsed(())
+    blocks = [Block(BlockKind.TEXT, head), *(body.blocks or paragraphs(plain))]
     if attachments:
         blocks.append(Block(BlockKind.TEXT, f"Attachments: {', '.join(map(inline, attachments))}"))
-    return Parsed(tuple(blocks), inline(subject) or None)
+    return Parsed(tuple(blocks), inline(subject) or None, body.hidden)

@@ -28,4 +28,4 @@ def parse(path: Path, source: str) -> Parsed:
         r'(?s)<header id="title-block-header">.*?</header>', "", done.stdout.decode(errors="replace"), count=1
     )
     found = _html.parse(page)
-    return Parsed(found.blocks, named(found.title))
+    return Parsed(found.blocks, named(found.title), found.hidden)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from zuinig.core.errors import DocumentError
 from zuinig.core.types import Block, BlockKind, Parsed
+from zuinig.ingestion.formats._hidden import told, uncovered
 from zuinig.ingestion.formats._text import clean, inline
 
 Read = Callable[[Path], Parsed]
 
+_MOST_HIDDEN = 10_000  # pieces of one file that are told of
 _TYPED_BULLET = re.compile(r"[•‣◦▪●⁃]\s*(?=.)")  # of a list that its author, or a converter, made by hand
 
 
@@ -57,17 +59,23 @@ def encrypted(kind: str) -> DocumentError:
 
 
 def _tidy(found: Parsed, kind: str) -> Parsed:
-    blocks = tuple(block for each in found.blocks if (block := _block(each)).text)
+    hidden: list[str] = []
+    blocks = tuple(block for each in found.blocks if (block := _block(each, hidden)).text)
     if not blocks:
         raise DocumentError(
             f"This {kind} holds no text that can be read; if its text is in pictures, run OCR on it first.",
             code="empty",
         )
-    return Parsed(blocks, inline(clean(found.title or ""))[:300] or None)
+    title, more = uncovered(found.title or "")
+    told_of = (*found.hidden, *told([*hidden, *more]))
+    return Parsed(blocks, inline(clean(title))[:300] or None, told_of[:_MOST_HIDDEN])
 
 
-def _block(block: Block) -> Block:
-    text = clean(block.text) if block.kind is BlockKind.CODE else clean(block.text).strip()
+def _block(block: Block, hidden: list[str]) -> Block:
+    """hidden: takes what characters of the block hid."""
+    seen, more = uncovered(block.text)
+    hidden += more
+    text = clean(seen) if block.kind is BlockKind.CODE else clean(seen).strip()
     if block.kind is BlockKind.TEXT and (bullet := _TYPED_BULLET.match(text)):
         return replace(block, kind=BlockKind.LIST_ITEM, text=text[bullet.end() :])
     return replace(block, text=text)

@@ -5,7 +5,7 @@ import importlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import lxml.html
 
@@ -16,9 +16,10 @@ from zuinig.ingestion.formats._text import inline, table
 _LEFT_OUT = frozenset({"Header", "Footer", "PageBreak", "Image", "PageNumber"})
 
 
-def partition(kind: str, path: Path) -> Iterator[Block]:
+def partition(kind: str, source: Path | IO[bytes]) -> Iterator[Block]:
     """kind: docx or pptx, as the library names its functions."""
-    for element in _partitioner(kind)(filename=str(path)):
+    given = {"filename": str(source)} if isinstance(source, Path) else {"file": source}
+    for element in _partitioner(kind)(**given):
         category, page = type(element).__name__, element.metadata.page_number
         depth = element.metadata.category_depth or 0
         if category in _LEFT_OUT:

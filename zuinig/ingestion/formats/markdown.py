@@ -7,7 +7,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from zuinig.core.types import Block, BlockKind, Parsed
+from zuinig.core.types import Block, BlockKind, Hidden, Parsed
 from zuinig.ingestion.formats import _html
 from zuinig.ingestion.formats._reader import reader
 from zuinig.ingestion.formats._text import decode, inline, table
@@ -21,6 +21,8 @@ _MODULE = re.compile(r"(import\s.+\sfrom\s+['\"].+|import\s+['\"].+['\"];?|expor
 _ADMONITION = re.compile(r"(?P<indent>\s*)(!!!|\?\?\?\+?|===\+?)\s+(?P<kind>[\w-]*)\s*(\"(?P<title>[^\"]*)\")?.*")
 _CONTAINER = re.compile(r"\s*:{3,}\s*[\w-]*\s*(\[(?P<box>.*)\]|\{.*\}|(?P<title>.*))\s*")
 _TEMPLATE = re.compile(r"\{%.*?%\}|\{\{[<%].*?[>%]\}\}|\{:.*?\}|\{#[\w-]+\}|<!--.*?-->")
+_CODE = re.compile(r"(?ms)^\s*(`{3,}|~{3,}).*?(?:^\s*\1|\Z)|`[^`\n]+`")
+_COMMENT = re.compile(r"(?s)<!--(?P<comment>.*?)(?:-->|\Z)|(?m:^\[[^\]\n]*\]:\s*<?#>?\s+[(\"'](?P<label>.+)[)\"']\s*$)")
 _CALLOUT = re.compile(r"\[!(\w+)\]\s*")
 
 _PARSER = MarkdownIt("commonmark", {"maxNesting": 50}).enable(["table", "strikethrough"])
@@ -37,7 +39,15 @@ def parse(text: str) -> Parsed:
         found = _TITLE.search(front["inside"] or "")
         title = found["title"].strip("'\"") if found else None
         text = text[front.end() :]
-    return Parsed(tuple(_blocks(_PARSER.parse("\n".join(_plain(text.split("\n")))))), title)
+    hidden: list[Hidden] = list(_comments(text))
+    return Parsed(tuple(_blocks(_PARSER.parse("\n".join(_plain(text.split("\n")))), hidden)), title, tuple(hidden))
+
+
+def _comments(text: str) -> Iterator[Hidden]:
+    """In either of the ways in which Markdown has them; what stands in code is shown and is none."""
+    for match in _COMMENT.finditer(_CODE.sub("", text)):
+        if said := inline(match["comment"] or match["label"] or ""):
+            yield Hidden("comment", said)
 
 
 def _plain(lines: list[str]) -> Iterator[str]:
@@ -68,7 +78,8 @@ def _plain(lines: list[str]) -> Iterator[str]:
         yield line
 
 
-def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
+def _blocks(tokens: Sequence[Token], hidden: list[Hidden]) -> Iterator[Block]:
+    """hidden: takes what embedded HTML hides; its comments are told of already."""
     lists: list[int | None] = []  # per open list: the next number, or None where it has bullets
     item: str | None = None  # the marker of an item whose first paragraph has not come yet
     heading = 0
@@ -97,7 +108,9 @@ def _blocks(tokens: Sequence[Token]) -> Iterator[Block]:
         elif token.type == "fence" or (token.type == "code_block" and token.content.lstrip()[:1] != "<"):
             yield Block(BlockKind.CODE, token.content)
         elif token.type in ("html_block", "code_block"):  # HTML that is indented below a blank line is no code
-            yield from _html.parse(token.content).blocks
+            found = _html.parse(token.content)
+            hidden += [h for h in found.hidden if h.how != "comment"]
+            yield from found.blocks
         elif token.type == "inline":
             text = _readable(token.children or [])
             if in_table:

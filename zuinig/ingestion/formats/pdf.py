@@ -5,7 +5,7 @@ import itertools
 import re
 import statistics
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 
 from zuinig.core.errors import DocumentError
-from zuinig.core.types import Block, BlockKind, Parsed
+from zuinig.core.types import Block, BlockKind, Hidden, Parsed
+from zuinig.ingestion.formats._hidden import TINY
 from zuinig.ingestion.formats._reader import encrypted, reader
 from zuinig.ingestion.formats._text import clean, inline
 from zuinig.ingestion.formats._zip import named
@@ -30,6 +31,8 @@ _WORD_START = re.compile(r"[a-zà-öø-ÿ]{2,}")
 _LARGER = 1.15
 _HEADING_CHARS = 150
 _HEADING_SHARE = 0.3  # above this share of the lines a large size marks no headings
+_GROUNDS = (pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_SHADING)
+_WHITE_FROM = 250  # of 255, in each part of a colour
 _RUNNING_FROM = 4  # pages from which a repeated first or last line is a running header
 
 
@@ -55,20 +58,25 @@ def read(path: Path) -> Parsed:
         if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
             raise encrypted("PDF") from error
         raise
+    hidden: list[Hidden] = []
     with closing(document):
-        pages = [_lines(document, number) for number in range(len(document))]
+        pages = [_lines(document, number, hidden) for number in range(len(document))]
         title = named(clean(document.get_metadata_value("Title")))
     if not any(pages):
         raise DocumentError(
             "This PDF has no text layer; run OCR on it first and upload the result.", code="no_text_layer"
         )
-    return Parsed(tuple(_blocks(_without_running(pages))), title)
+    return Parsed(tuple(_blocks(_without_running(pages))), title, tuple(hidden))
 
 
-def _lines(document: pypdfium2.PdfDocument, number: int) -> list[_Line]:
+def _lines(document: pypdfium2.PdfDocument, number: int, hidden: list[Hidden]) -> list[_Line]:
+    """hidden: takes what stands on the page and is not seen."""
     with closing(document[number]) as page, closing(page.get_textpage()) as text:
         # Character by character: PDFium's text of a whole page has not one position per character.
         characters = [chr(pdfium.FPDFText_GetUnicode(text, index)) for index in range(text.count_chars())]
+        for how, first, end in _runs(_unseen(page, text, characters), characters):
+            hidden.append(Hidden(how, inline("".join(characters[first:end])), number + 1))
+            characters[first:end] = ["\n" if character == "\n" else " " for character in characters[first:end]]
         lines, start = [], 0
         for index, character in enumerate([*characters, "\n"]):
             if character == "\n" or character in _HYPHENS:
@@ -77,6 +85,56 @@ def _lines(document: pypdfium2.PdfDocument, number: int) -> list[_Line]:
                     lines.append(line)
                 start = index + 1
         return lines
+
+
+def _unseen(
+    page: pypdfium2.PdfPage, text: pypdfium2.PdfTextPage, characters: Sequence[str]
+) -> Iterator[tuple[int, str]]:
+    """The characters that are not seen, in order, and why not.
+
+    Text that is not painted is how OCR lays its words over a picture, and white text stands on coloured ground: where a
+    page has any picture, or a shape or picture lies under the letters, both are taken to be seen.
+    """
+    grounds = [o.get_bounds() for o in page.get_objects(max_depth=3) if o.type in _GROUNDS]
+    picture = any(o.type == pdfium.FPDF_PAGEOBJ_IMAGE for o in page.get_objects(max_depth=3))
+    unpainted = not picture and any(
+        _mode(o.raw) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE for o in page.get_objects((pdfium.FPDF_PAGEOBJ_TEXT,))
+    )
+    for index, character in enumerate(characters):
+        if character.isspace():
+            continue
+        if unpainted and _mode(pdfium.FPDFText_GetTextObject(text, index)) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE:
+            yield index, "style"
+            continue
+        left, bottom, right, top = _box(text, index)
+        if 0 < top - bottom < TINY:
+            yield index, "tiny"
+        elif _is_white(text, index):
+            x, y = (left + right) / 2, (bottom + top) / 2
+            if not any(a <= x <= c and b <= y <= d for a, b, c, d in grounds):
+                yield index, "colour"
+
+
+def _runs(unseen: Iterator[tuple[int, str]], characters: Sequence[str]) -> list[tuple[str, int, int]]:
+    """(why not, start, end) of unseen characters with nothing but white space between them."""
+    found: list[tuple[str, int, int]] = []
+    for index, how in unseen:
+        if found and found[-1][0] == how and all(map(str.isspace, characters[found[-1][2] : index])):
+            found[-1] = how, found[-1][1], index + 1
+        else:
+            found.append((how, index, index + 1))
+    return found
+
+
+def _mode(text: pdfium.FPDF_PAGEOBJECT) -> int:
+    return int(pdfium.FPDFTextObj_GetTextRenderMode(text)) if text else 0
+
+
+def _is_white(text: pypdfium2.PdfTextPage, index: int) -> bool:
+    parts = [ctypes.c_uint() for _ in range(4)]
+    found = pdfium.FPDFText_GetFillColor(text, index, *map(ctypes.byref, parts))
+    red, green, blue, alpha = (part.value for part in parts)
+    return bool(found) and (alpha == 0 or min(red, green, blue) >= _WHITE_FROM)
 
 
 def _line(text: pypdfium2.PdfTextPage, characters: list[str], start: int, end: int, page: int) -> _Line | None:
