@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from zuinig.training import helpdesk_questions, logistic, streams
+from zuinig.training import helpdesk_questions, logistic, streams, unanswerable
 from zuinig.training.near_misses import near_misses, rewordings
 from zuinig.training.question_pairs import clusters, written_groups
 
@@ -75,3 +75,28 @@ def test_a_verdict_takes_the_place_of_a_label(embedder):
     found = streams.make([(stored, 1)], [(asked, 2)], embedder, shortlist=1)
     assert not found.same.any()
     assert streams.adjudicated(found, {streams.pair_id(asked, stored): True}).all()
+
+
+NEAR = ["In Kraków the Jagiellonian University was founded by Casimir III the Great in 1364."]
+PASSAGE = "The University of Warsaw was established in 1816 by Alexander I. At most 200 students were allowed."
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Who founded the University of Warsaw in 1816?",
+        "What is the highest number of students allowed?",
+        "When did Nikola Tesla move from Paris to New York?",
+    ],
+)
+def test_a_question_that_is_altered_asks_of_what_the_passage_does_not_say(question):
+    made = {unanswerable.altered(question, PASSAGE, NEAR, random.Random(n)) for n in range(30)} - {None}
+    assert made
+    for other in made:
+        assert other != question
+        put_in = set(re.findall(r"\w+", other)) - set(re.findall(r"\w+", question))
+        assert not {word for word in put_in if word.isdigit()} & {"1816", "200"}
+
+
+def test_what_has_no_place_for_a_change_is_left_alone():
+    assert unanswerable.altered("how does it work", PASSAGE, NEAR, random.Random(1)) is None

@@ -307,7 +307,11 @@ def _source(folder: Path) -> tuple[Any, Reader]:
     """The tokenizer, and the model to begin with."""
     if _exported(folder):
         tokenizer = PreTrainedTokenizerFast(
-            tokenizer_file=str(folder / "tokenizer.json"), pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]"
+            tokenizer_file=str(folder / "tokenizer.json"),
+            model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+            pad_token="[PAD]",
+            cls_token="[CLS]",
+            sep_token="[SEP]",
         )
         return tokenizer, dequantise.load(Reader(dequantise.encoder(folder, prefix="encoder.")), folder)
     encoder = AutoModel.from_pretrained(
