@@ -10,6 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from zuinig.retrieval.sentences import split
 from zuinig.training.dialogs import Evident, Lesson, Weighed
+from zuinig.training.steps import halved
 
 _MASKED = -1e4
 # Cosines become logits: as all-MiniLM-L6-v2 was trained (sentence-transformers, MultipleNegativesRankingLoss).
@@ -34,7 +35,7 @@ def reading(words: Tokenizer) -> Callable[[Any, Sequence[Lesson]], Any]:
     def loss(model: Any, lessons: Sequence[Lesson]) -> Any:
         encoded = words.encode_batch([(x.question, x.text) for x in lessons])
         inputs = _inputs(encoded)
-        with torch.autocast("cpu", torch.bfloat16):
+        with halved("cpu"):
             passages, tokens = model(**inputs)
         passages, tokens = passages.float(), tokens.float()
         places = torch.tensor([e.offsets for e in encoded])
@@ -77,7 +78,7 @@ def _keep(lesson: Lesson, logits: Any, places: Any, inside: Any) -> Any:
 def judging(words: Tokenizer) -> Callable[[Any, Sequence[Weighed]], Any]:
     def loss(model: Any, pairs: Sequence[Weighed]) -> Any:
         inputs = _inputs(words.encode_batch([(x.a, x.b) for x in pairs]))
-        with torch.autocast("cpu", torch.bfloat16):
+        with halved("cpu"):
             logits = model(**inputs)
         labels, weights = torch.tensor([float(x.same) for x in pairs]), torch.tensor([x.weight for x in pairs])
         return binary_cross_entropy_with_logits(logits.float(), labels, weights)
@@ -103,7 +104,7 @@ def finding(words: Tokenizer) -> Callable[[Any, Sequence[Evident]], Any]:
 
     def embed(model: Any, texts: Sequence[str]) -> Any:
         inputs = _inputs(words.encode_batch(list(texts)))
-        with torch.autocast("cpu", torch.bfloat16):
+        with halved("cpu"):
             return model(inputs["input_ids"], inputs["attention_mask"]).float()
 
     def loss(model: Any, lessons: Sequence[Evident]) -> Any:

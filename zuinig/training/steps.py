@@ -35,6 +35,12 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def halved(where: str) -> Any:
+    """In bfloat16, within the block. A processor that only imitates it takes several times as long for it."""
+    able = where != "cpu" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.autocast(where, torch.bfloat16, enabled=able)
+
+
 def train(
     model: Any,
     optimizer: Any,

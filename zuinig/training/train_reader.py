@@ -264,7 +264,7 @@ def run(model: Reader, encoded: Any, device: str) -> tuple[Any, Any]:
         inputs = {
             name: encoded[name][rows, :longest].to(device) for name in ("input_ids", "attention_mask", "token_type_ids")
         }
-        with torch.autocast(device, torch.bfloat16):
+        with steps.halved(device):
             of_passages, of_tokens = model(**inputs)
         passages.append(of_passages.float().cpu())
         tokens.append(pad(of_tokens.float().cpu(), (0, 0, 0, encoded["input_ids"].shape[1] - longest)))

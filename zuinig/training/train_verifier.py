@@ -80,7 +80,7 @@ def main() -> None:
         ).to(device)
         labels = torch.tensor([float(rows[i]["label"]) for i in batch], device=device)
         weights = torch.tensor([rows[i]["weight"] for i in batch], device=device)
-        with torch.autocast(device, torch.bfloat16):
+        with steps.halved(device):
             logits = model(**inputs)
         return torch.nn.functional.binary_cross_entropy_with_logits(logits, labels, weights)
 
