@@ -78,6 +78,8 @@ ROUTES = {
     ("GET", "/v1/users/{user_id}"): Needs(ADMIN),
     ("PATCH", "/v1/users/{user_id}"): Needs(ADMIN, json={"role": "admin"}),
     ("PUT", "/v1/users/{user_id}/password"): Needs(ADMIN, json={"password": "a long password"}),
+    ("GET", "/v1/audit"): Needs(ADMIN),
+    ("GET", "/v1/audit/export"): Needs(ADMIN),
     ("GET", "/v1/groups"): Needs(ADMIN),
     ("POST", "/v1/groups"): Needs(ADMIN, json={"name": "Eve's"}),
     ("DELETE", "/v1/groups/{group_id}"): Needs(ADMIN),

@@ -11,6 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from zuinig.app import llm as llm_adapters
 from zuinig.app import models as own
 from zuinig.app.answer import Answers
+from zuinig.app.audit import Audit
 from zuinig.app.auth import Auth
 from zuinig.app.budgets import Budgets
 from zuinig.app.chores import Chore
@@ -57,6 +58,7 @@ class Services:
     auth: Auth
     people: People
     grants: Grants
+    audit: Audit
     embedder: Embedder
     tokens: Tokens
     passages: VectorIndex
@@ -159,10 +161,10 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         foresee=freshness.foresee,
     )
     models = _models(settings, llm)
-    ledger, budgets = Ledger(settings), Budgets(db)
+    ledger, budgets, audit = Ledger(settings), Budgets(db), Audit(db, settings)
     router = Router(db, *(m.endpoint for m in models)) if len(models) == 2 else None
     rungs = Rungs(models, router, tokens, settings)
-    answers = Answers(db, search, recall, specialist, embedder, tokens, ledger, budgets, rungs)
+    answers = Answers(db, search, recall, specialist, embedder, tokens, ledger, budgets, rungs, audit)
     every_s = settings.suggest_every_minutes * 60
     follow = partial(follow_models, settings, specialist, verifier)
     gather = Chore("suggestions", lambda: suggest.refresh(answers.covers), every_s=every_s)
@@ -172,6 +174,7 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         auth=Auth(db, settings),
         people=People(db),
         grants=Grants(db, freshness, dimension=embedder.dimension),
+        audit=audit,
         embedder=embedder,
         tokens=tokens,
         passages=passages,
@@ -193,7 +196,10 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         budgets=budgets,
         answers=answers,
         workers=tuple(Worker(pipeline, queue, parser(settings)) for _ in range(settings.ingest_workers)),
-        chores=(*([gather] if every_s else []), Chore("models", follow, every_s=_LOOK_AT_MODELS_EVERY_S)),
+        chores=(
+            *([gather] if every_s else []),
+            Chore("models", follow, every_s=_LOOK_AT_MODELS_EVERY_S),
+        ),
     )
 
 

@@ -169,6 +169,13 @@ class Settings(BaseSettings):
         "`nobody` but admins and curators.",
     )
 
+    # Keeping and forgetting
+    audit_questions: bool = Field(
+        False,
+        description="Whether the audit log holds the text of each question. It can never be taken out again, not even "
+        "by `zuinig forget`.",
+    )
+
     # Service
     request_threads: int = Field(16, ge=2, le=256, description="Requests worked on at a time; more wait their turn.")
     session_hours: float = Field(12, gt=0, description="How long a portal session lasts, in hours.")

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from zuinig.app.api import sse
 from zuinig.app.api.deps import Editor, Reader, Served, Uploader
 from zuinig.app.api.schemas import DocumentOut, Limit, Name, Page, document_out, page
+from zuinig.app.audit import Action
 from zuinig.app.documents import DocumentView
 from zuinig.app.services import Services
 from zuinig.core.errors import BadRequest, NotFound, TooLarge, Unprocessable, ZuinigError
@@ -21,7 +22,7 @@ from zuinig.core.settings import Settings
 from zuinig.core.types import ENDED, Principal
 from zuinig.ingestion import queue
 from zuinig.ingestion.files import clean_path
-from zuinig.ingestion.upload import DEFAULT_COLLECTION, Outcome
+from zuinig.ingestion.upload import DEFAULT_COLLECTION, Accepted, Outcome
 
 _POLL_S = 0.2
 _LONGEST_STREAM_S = 3600
@@ -87,6 +88,7 @@ def router(settings: Settings) -> APIRouter:
             except ZuinigError as error:
                 out.rejected.append(RejectedOut(filename=shown, code=error.code, reason=error.message))
             else:
+                note_upload(served, uploader, accepted, shown)
                 out.accepted.append(
                     AcceptedOut(
                         id=accepted.document_id, filename=shown, version=accepted.version, outcome=accepted.outcome
@@ -96,12 +98,15 @@ def router(settings: Settings) -> APIRouter:
         return out
 
     @routes.put("/{document_id}", status_code=202, max_body_size=large)
-    def replace(document_id: str, served: Served, _: Editor, files: Annotated[list[UploadFile], File()]) -> UploadOut:
+    def replace(
+        document_id: str, served: Served, editor: Editor, files: Annotated[list[UploadFile], File()]
+    ) -> UploadOut:
         """The next version. The one before answers until this one is complete."""
         if len(files) != 1:
             raise BadRequest("Send exactly one file in `files`.", param="files")
         name = files[0].filename or "unnamed"
         accepted = served.uploads.accept(name, files[0].file, DEFAULT_COLLECTION, document_id=document_id)
+        note_upload(served, editor, accepted, clean_path(name))
         served.wake()
         done = AcceptedOut(
             id=document_id, filename=clean_path(name), version=accepted.version, outcome=accepted.outcome
@@ -136,6 +141,7 @@ def _reading(routes: APIRouter) -> None:
     def content(document_id: str, served: Served, reader: Reader) -> FileResponse:
         """The original file, always as a download: what people upload is never shown as a page of this site."""
         found = served.documents.content(document_id, reader.readable)
+        served.audit.record(reader, "read", document_id, "file")
         return FileResponse(
             found.path,
             media_type="application/octet-stream",
@@ -152,6 +158,7 @@ def _reading(routes: APIRouter) -> None:
     ) -> Page[PassageOut]:
         """In the order of the document."""
         rows, more = served.documents.passages(document_id, limit=limit, after=after, readable=reader.readable)
+        served.audit.record(reader, "read", document_id, "passages")
         data = [
             PassageOut(
                 id=str(p.id),
@@ -195,11 +202,19 @@ def _as_of_now(served: Services, document_id: str, reader: Principal) -> Documen
     return served.documents.get(document_id, served.auth.again(reader).readable)
 
 
+def note_upload(served: Services, who: Principal, accepted: Accepted, name: str) -> None:
+    """name: as it is shown."""
+    action: Action = "replace" if accepted.outcome == "replaces" else "upload"
+    unchanged = " (the same bytes)" if accepted.outcome == "unchanged" else ""
+    served.audit.record(who, action, accepted.document_id, f"{name}{unchanged}")
+
+
 def _changing(routes: APIRouter) -> None:
     @routes.delete("/{document_id}", status_code=204)
-    def delete(document_id: str, served: Served, _: Editor) -> None:
+    def delete(document_id: str, served: Served, editor: Editor) -> None:
         """Gone from search, index and memory when this returns."""
         served.uploads.delete(document_id)
+        served.audit.record(editor, "delete_document", document_id)
 
     @routes.post("/{document_id}/cancel")
     def cancel(document_id: str, served: Served, _: Editor) -> DocumentOut:

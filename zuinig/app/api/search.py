@@ -51,6 +51,7 @@ def search(body: SearchIn, served: Served, reader: Reader) -> SearchOut:
     hits: Sequence[Hit] = served.search.search(body.query, wanted, shelves=shelves)
     if body.rerank:
         hits = served.specialist.read(body.query, hits).hits
+    served.audit.record(reader, "search", detail=served.audit.question(body.query))
     return SearchOut(
         data=[
             HitOut(
@@ -97,6 +98,7 @@ def context(body: ContextIn, served: Served, reader: Reader) -> ContextOut:
     reading = served.specialist.read(body.question, hits)
     budget = body.budget_tokens or settings.context_budget_tokens
     packed = pack(reading, served.tokens, budget, body.packing or settings.packing)
+    served.audit.record(reader, "search", detail=served.audit.question(body.question))
     return ContextOut(
         context=packed.context,
         tokens=packed.tokens,

@@ -4,7 +4,19 @@ import sys
 
 import typer
 
-from zuinig.app.cli import asking, budgets, evaluate, ingesting, keys, memory, model, own_models, running, training
+from zuinig.app.cli import (
+    asking,
+    audit,
+    budgets,
+    evaluate,
+    ingesting,
+    keys,
+    memory,
+    model,
+    own_models,
+    running,
+    training,
+)
 from zuinig.core.errors import ZuinigError
 
 app = typer.Typer(name="zuinig", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -16,6 +28,7 @@ own_models.register(model.app)
 app.add_typer(memory.app, name="memory")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(model.app, name="model")
 
