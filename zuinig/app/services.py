@@ -16,10 +16,13 @@ from zuinig.app.auth import Auth
 from zuinig.app.budgets import Budgets
 from zuinig.app.chores import Chore
 from zuinig.app.documents import Documents
+from zuinig.app.export import Export
+from zuinig.app.forget import Forget
 from zuinig.app.grants import Grants
 from zuinig.app.ledger import Ledger
 from zuinig.app.llm._call import Model
 from zuinig.app.people import People
+from zuinig.app.retention import Retention
 from zuinig.app.router import Router
 from zuinig.app.rungs import Rungs
 from zuinig.core import plugins
@@ -49,6 +52,7 @@ from zuinig.retrieval.search import Search
 log = structlog.get_logger()
 
 _LOOK_AT_MODELS_EVERY_S = 60
+_LOOK_FOR_EXPIRED_EVERY_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,9 @@ class Services:
     people: People
     grants: Grants
     audit: Audit
+    export: Export
+    forget: Forget
+    retention: Retention
     embedder: Embedder
     tokens: Tokens
     passages: VectorIndex
@@ -167,6 +174,7 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
     answers = Answers(db, search, recall, specialist, embedder, tokens, ledger, budgets, rungs, audit)
     every_s = settings.suggest_every_minutes * 60
     follow = partial(follow_models, settings, specialist, verifier)
+    retention = Retention(db, uploads, audit, settings)
     gather = Chore("suggestions", lambda: suggest.refresh(answers.covers), every_s=every_s)
     return Services(
         settings=settings,
@@ -175,6 +183,9 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         people=People(db),
         grants=Grants(db, freshness, dimension=embedder.dimension),
         audit=audit,
+        export=Export(db),
+        forget=Forget(db, audit, calibration),
+        retention=retention,
         embedder=embedder,
         tokens=tokens,
         passages=passages,
@@ -198,6 +209,7 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         workers=tuple(Worker(pipeline, queue, parser(settings)) for _ in range(settings.ingest_workers)),
         chores=(
             *([gather] if every_s else []),
+            *([Chore("retention", retention.run, every_s=_LOOK_FOR_EXPIRED_EVERY_S)] if retention.wanted else []),
             Chore("models", follow, every_s=_LOOK_AT_MODELS_EVERY_S),
         ),
     )

@@ -14,8 +14,10 @@ from zuinig.app.cli import (
     memory,
     model,
     own_models,
+    personal,
     running,
     training,
+    users,
 )
 from zuinig.core.errors import ZuinigError
 
@@ -24,10 +26,12 @@ running.register(app)
 ingesting.register(app)
 asking.register(app)
 training.register(app)
+personal.register(app)
 own_models.register(model.app)
 app.add_typer(memory.app, name="memory")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
 app.add_typer(audit.app, name="audit")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(model.app, name="model")
