@@ -1,5 +1,7 @@
 """The command line: folders kept alike, questions, memory, keys, and what it says when something is wrong."""
 
+import csv
+import io
 import json
 import os
 import shutil
@@ -23,6 +25,7 @@ from zuinig.app.cli import _shared
 from zuinig.app.documents import Documents, DocumentView
 from zuinig.core.db import Database
 from zuinig.core.settings import Settings
+from zuinig.core.tables import Answer, Conversation
 from zuinig.ingestion.files import Files
 from zuinig.retrieval import embed
 
@@ -604,3 +607,45 @@ def test_training_on_an_empty_memory_is_refused(data):
     refused = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert (refused.returncode, "There are 0 pairs of questions" in refused.stderr) == (1, True)
     assert not (data / "models").exists()
+
+
+# people
+
+
+def test_a_person_is_exported_and_forgotten_from_the_command_line(zuinig, folder, data, tmp_path, monkeypatch):
+    zuinig("ingest", folder)
+    key = zuinig("keys", "create", "desk", "--user", "Carla").out.split()[0]
+    db = Database(f"sqlite:///{data / 'zuinig.db'}")
+    with db.write() as session:
+        session.add(Conversation(id="conv_1", owner_id=key))
+        session.flush()
+        asked = {"question": "Who is it?", "standalone_question": "Who is it?", "answer": "Nobody."}
+        session.add(
+            Answer(
+                id="ans_1", conversation_id="conv_1", owner_id=key, source="none", confidence=0, citations=[], **asked
+            )
+        )
+    zuinig("users", "export", "carla", tmp_path / "carla.json")
+    found = json.loads((tmp_path / "carla.json").read_text())
+    assert found["conversations"][0]["turns"][0]["question"] == "Who is it?"
+    assert (tmp_path / "carla.json").stat().st_mode & 0o077 == 0
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    refused = zuinig("forget", "carla")
+    assert (refused.code, "Would remove: 1 conversations with 1 questions" in refused.out) == (1, True)
+    done = zuinig("forget", "carla", "--yes")
+    assert (done.code, "Removed: 1 conversations with 1 questions" in done.out) == (0, True)
+    assert zuinig("forget", "carla", "--yes").code == 2
+    with db.read() as session:
+        assert session.get(Conversation, "conv_1") is None
+    db.close()
+    zuinig("audit", "export", tmp_path / "audit.csv")
+    rows = list(csv.DictReader((tmp_path / "audit.csv").open(newline="")))
+    assert [row["action"] for row in rows] == ["upload", "upload", "key_create", "export", "forget", "export"]
+    assert {(row["actor"], row["address"]) for row in rows} == {("command line", "")}
+
+
+def test_what_would_expire_is_said_from_the_command_line(zuinig, monkeypatch):
+    assert "kept for ever" in zuinig("retention").out
+    monkeypatch.setenv("ZUINIG_KEEP_CONVERSATIONS_DAYS", "30")
+    assert zuinig("retention", "--dry-run").out.strip() == "Would remove: nothing"
+    assert zuinig("retention").out.strip() == "Removed: nothing"

@@ -156,7 +156,9 @@ class Gossip(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=message)])
 
 
-def test_what_a_model_made_of_a_document_it_did_not_cite_is_not_told_to_who_may_no_longer_read_it(tmp_path):
+def test_what_a_model_made_of_a_document_it_did_not_cite_is_not_told_to_who_may_no_longer_read_it(
+    tmp_path, monkeypatch
+):
     settings = Settings(data_dir=tmp_path, ingest_workers=0, specialist_wrong_budget=0, llm="openai:gossip")
     services = build(settings, llm=Gossip())
     try:
@@ -171,8 +173,10 @@ def test_what_a_model_made_of_a_document_it_did_not_cite_is_not_told_to_who_may_
         assert services.answers.ask(Ask(HOTEL), who(services, "bram")).source == Source.MEMORY
         cited = {c.document_id for c in said.citations}
         [uncited] = [name for name, i in ids.items() if i not in cited]
+        # That its passages are new on their shelf would be enough here, but not where they are far from the question.
+        monkeypatch.setattr(services.grants._freshness, "foresee", lambda _: lambda *_: None)
         services.grants.set_document(ids[uncited], [], own=True)
         after = services.answers.ask(Ask(HOTEL), who(services, "bram"))
-        assert dict(PRICES)[uncited] != 0 and str(dict(PRICES)[uncited]) not in after.answer
+        assert str(dict(PRICES)[uncited]) not in after.answer
     finally:
         services.close()

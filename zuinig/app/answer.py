@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from zuinig.app import prompt, wording
 from zuinig.app.asked import Answered, Ask, Delta, Recalled, ServedMemory, Step
+from zuinig.app.audit import Audit
 from zuinig.app.budgets import Budgets, BudgetUse, Notice, used_up
 from zuinig.app.ledger import Call, Ledger
 from zuinig.app.rungs import Reply, Rungs, Wanted
@@ -86,10 +87,11 @@ class Answers:
         ledger: Ledger,
         budgets: Budgets,
         rungs: Rungs,
+        audit: Audit,
     ) -> None:
         self._db, self._search, self._recall, self._embedder = db, search, recall, embedder
         self._specialist, self._tokens, self._ledger, self._rungs = specialist, tokens, ledger, rungs
-        self._budgets = budgets
+        self._budgets, self._audit = budgets, audit
 
     def ask(self, ask: Ask, principal: Principal) -> Answered:
         """Raises NotFound for a conversation or collection that is not there, LLMFailed."""
@@ -289,6 +291,7 @@ class Answers:
                 documents={c.document_id for c in climb.citations},
                 notice=climb.notice.code if climb.notice is not None else None,
             )
+            self._audit.add(session, climb.principal, "ask", answer_id, self._audit.question(climb.ask.question))
         return answer_id, memory_id
 
     def _remember(self, session: Session, climb: _Climb, usage: Usage, scope: str) -> int | None:

@@ -1,9 +1,10 @@
-"""Work that nobody waits for: gathering what a curator should decide, now and then."""
+"""Work that nobody waits for: gathering what a curator should decide, removing what has expired, now and then."""
 
 import threading
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
 from zuinig.memory.verify import VerifierFailed
 
@@ -33,5 +34,6 @@ class Chore:
         while not self._stop.wait(self._every_s):
             try:
                 self._work()
-            except VerifierFailed as error:
+            # A database that others keep locked for half a minute is free again the next time.
+            except (VerifierFailed, OperationalError) as error:
                 log.warning("chore.failed", chore=self._name, reason=str(error))

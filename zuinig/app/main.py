@@ -9,6 +9,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import zuinig
 from zuinig.app.api import (
+    audit,
     budgets,
     chat,
     documents,
@@ -20,6 +21,7 @@ from zuinig.app.api import (
     memories,
     openai,
     people,
+    personal,
     search,
     suggestions,
 )
@@ -65,7 +67,7 @@ def create_app(services: Services) -> FastAPI:
     # Not app-wide: that limit would answer outside of Around, without a request id.
     for factory in (documents.router, exchange.router, openai.router):
         app.include_router(factory(settings), max_body_size=_SMALL_BODY)
-    for module in (chat, search, memories, suggestions, ledger, budgets, people, grants, health):
+    for module in (chat, search, memories, suggestions, ledger, budgets, people, personal, grants, audit, health):
         app.include_router(module.router, max_body_size=_SMALL_BODY)
     portal.install(app, services)
     return app

@@ -11,14 +11,18 @@ from langchain_core.language_models import BaseChatModel
 from zuinig.app import llm as llm_adapters
 from zuinig.app import models as own
 from zuinig.app.answer import Answers
+from zuinig.app.audit import Audit
 from zuinig.app.auth import Auth
 from zuinig.app.budgets import Budgets
 from zuinig.app.chores import Chore
 from zuinig.app.documents import Documents
+from zuinig.app.export import Export
+from zuinig.app.forget import Forget
 from zuinig.app.grants import Grants
 from zuinig.app.ledger import Ledger
 from zuinig.app.llm._call import Model
 from zuinig.app.people import People
+from zuinig.app.retention import Retention
 from zuinig.app.router import Router
 from zuinig.app.rungs import Rungs
 from zuinig.core import plugins
@@ -50,6 +54,7 @@ log = structlog.get_logger()
 
 _LOOK_AT_MODELS_EVERY_S = 60
 _RELOOK_EVERY_S = 10
+_LOOK_FOR_EXPIRED_EVERY_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,10 @@ class Services:
     auth: Auth
     people: People
     grants: Grants
+    audit: Audit
+    export: Export
+    forget: Forget
+    retention: Retention
     embedder: Embedder
     tokens: Tokens
     passages: VectorIndex
@@ -161,12 +170,13 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         foresee=freshness.foresee,
     )
     models = _models(settings, llm)
-    ledger, budgets = Ledger(settings), Budgets(db)
+    ledger, budgets, audit = Ledger(settings), Budgets(db), Audit(db, settings)
     router = Router(db, *(m.endpoint for m in models)) if len(models) == 2 else None
     rungs = Rungs(models, router, tokens, settings)
-    answers = Answers(db, search, recall, specialist, embedder, tokens, ledger, budgets, rungs)
+    answers = Answers(db, search, recall, specialist, embedder, tokens, ledger, budgets, rungs, audit)
     every_s = settings.suggest_every_minutes * 60
     follow = partial(follow_models, settings, specialist, verifier)
+    retention = Retention(db, uploads, audit, settings)
     gather = Chore("suggestions", lambda: suggest.refresh(answers.covers), every_s=every_s)
     return Services(
         settings=settings,
@@ -174,6 +184,10 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         auth=Auth(db, settings),
         people=People(db),
         grants=Grants(db, freshness, dimension=embedder.dimension),
+        audit=audit,
+        export=Export(db),
+        forget=Forget(db, audit, calibration),
+        retention=retention,
         embedder=embedder,
         tokens=tokens,
         passages=passages,
@@ -197,8 +211,9 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         workers=tuple(Worker(pipeline, queue, parser(settings)) for _ in range(settings.ingest_workers)),
         chores=(
             *([gather] if every_s else []),
-            Chore("models", follow, every_s=_LOOK_AT_MODELS_EVERY_S),
+            *([Chore("retention", retention.run, every_s=_LOOK_FOR_EXPIRED_EVERY_S)] if retention.wanted else []),
             Chore("suspicion", Relook(db), every_s=_RELOOK_EVERY_S),
+            Chore("models", follow, every_s=_LOOK_AT_MODELS_EVERY_S),
         ),
     )
 

@@ -29,6 +29,8 @@ from zuinig.core.types import MemoryStatus, Source, Verdict
 
 GroupBy = Literal["day", "source", "model", "user", "group", "key", "collection", "document"]
 
+RIGHT, WRONG = "right", "wrong"  # as the ledger keeps the verdict on an answer that is gone
+
 _MICROS = 1_000_000
 _SUMS = ("prompt", "completion", "baseline", "cost", "saved", "reviewed", "wrong")
 _NOTHING = "-"  # the scope of a question whose asker may read none of what was named
@@ -145,6 +147,7 @@ def _entries(group_by: GroupBy | None, span: Span) -> sa.Subquery:
     """One row for each entry and group that it counts for."""
     e = LedgerEntry
     down, rejected, approved = _verdicts()
+    judged, wrong = _judged(down, rejected, approved)
     key, joins = _key(group_by)
     wanted = sa.select(
         key.label("key"),
@@ -154,16 +157,37 @@ def _entries(group_by: GroupBy | None, span: Span) -> sa.Subquery:
         e.baseline_tokens.label("baseline"),
         e.cost_micros.label("cost"),
         e.saved_cost_micros.label("saved"),
-        sa.case((down.c.answer_id.is_not(None) | rejected | approved, 1), else_=0).label("reviewed"),
-        sa.case(((sa.func.coalesce(down.c.wrong, 0) == 1) | rejected, 1), else_=0).label("wrong"),
+        sa.case((judged | e.verdict.is_not(None), 1), else_=0).label("reviewed"),
+        sa.case((wrong | (sa.func.coalesce(e.verdict, "") == WRONG), 1), else_=0).label("wrong"),
         sa.cast(e.timing_ms["total"].as_float(), sa.Float).label("ms"),
     )
-    source: Any = sa.join(e, Answer, Answer.id == e.answer_id)
+    source: Any = sa.outerjoin(e, Answer, Answer.id == e.answer_id)
     source = source.outerjoin(down, down.c.answer_id == e.answer_id)
     source = source.outerjoin(Memory, Memory.id == Answer.memory_id)
     for table, condition in joins:
         source = source.outerjoin(table, condition)
     return wanted.select_from(source).where(*span.holds()).subquery()
+
+
+def settle(session: Session, answer_ids: Sequence[str]) -> None:
+    """Before answers go, write into the ledger how they were judged: it goes on counting them."""
+    down, rejected, approved = _verdicts()
+    judged, wrong = _judged(down, rejected, approved)
+    rows = (
+        sa.select(Answer.id, sa.case((wrong, WRONG), else_=RIGHT))
+        .outerjoin(down, down.c.answer_id == Answer.id)
+        .outerjoin(Memory, Memory.id == Answer.memory_id)
+        .where(Answer.id.in_(answer_ids), judged)
+    )
+    for answer_id, verdict in session.execute(rows).all():
+        session.execute(sa.update(LedgerEntry).where(LedgerEntry.answer_id == answer_id).values(verdict=verdict))
+
+
+def _judged(
+    down: sa.Subquery, rejected: sa.ColumnElement[bool], approved: sa.ColumnElement[bool]
+) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Whether somebody judged an answer, and found it wrong."""
+    return down.c.answer_id.is_not(None) | rejected | approved, (sa.func.coalesce(down.c.wrong, 0) == 1) | rejected
 
 
 def _verdicts() -> tuple[sa.Subquery, sa.ColumnElement[bool], sa.ColumnElement[bool]]:

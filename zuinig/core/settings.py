@@ -194,6 +194,28 @@ class Settings(BaseSettings):
         True, description="Whether whoever the provider lets in gets an account, as a reader, at the first sign-in."
     )
 
+    # Keeping and forgetting
+    audit_questions: bool = Field(
+        False,
+        description="Whether the audit log holds the text of each question. It can never be taken out again, not even "
+        "by `zuinig forget`.",
+    )
+    keep_conversations_days: int = Field(
+        0, ge=0, description="Days after its last question that a conversation is removed; 0 keeps it for ever."
+    )
+    keep_ledger_text_days: int = Field(
+        0,
+        ge=0,
+        description="Days after which the texts of a question and its answer are removed, also of a conversation that "
+        "goes on; the ledger keeps their numbers. 0 keeps them for ever.",
+    )
+    keep_uploads_days: int = Field(
+        0,
+        ge=0,
+        description="Days after its bytes were last sent that a document is deleted, with all that rests on it; 0 "
+        "keeps it for ever. A folder that is ingested again counts as sent.",
+    )
+
     # Service
     request_threads: int = Field(
         16, ge=2, le=256, description="Requests worked on at a time, apart from questions; more wait their turn."

@@ -1,9 +1,10 @@
 """The tables. SQL is the truth; every index is a copy of rows that stand here.
 
 Collection 1─n Shelf 1─n Document 1─n DocumentVersion 1─n Passage
-Memory 1─n Evidence n─1 Document         Conversation 1─n Answer 1─1 LedgerEntry, 1─n Feedback
+Memory 1─n Evidence n─1 Document         Conversation 1─n Answer 1─n Feedback
 Memory 1─n Wording, 1─n MemoryEvent      Suggestion: what a curator is asked to decide
 LedgerEntry 1─n LedgerDocument           Budget: what may be spent, and by whom
+LedgerEntry: one for each Answer, which it outlives
 User n─n Group; ApiKey, SignIn, PortalSession          AuditEvent: who did what, never changed
 IndexChange: what an index must do to catch up with the rows
 """
@@ -24,7 +25,12 @@ def now() -> datetime:
 
 def new_id(prefix: str) -> str:
     """Unguessable, and sorts by the time it was made, so that a list can be paged by id."""
-    return f"{prefix}_{int(now().timestamp() * 1_000_000):014x}{secrets.token_hex(6)}"
+    return f"{first_id(prefix, now())}{secrets.token_hex(6)}"
+
+
+def first_id(prefix: str, at: datetime) -> str:
+    """Below every id that `new_id` makes from that moment on, and above those of before."""
+    return f"{prefix}_{int(at.timestamp() * 1_000_000):014x}"
 
 
 class UTCDateTime(sa.types.TypeDecorator[datetime]):
@@ -93,6 +99,7 @@ class Document(Base):
     sha256: Mapped[str] = mapped_column(sa.String(64))  # of the newest version
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
+    sent_at: Mapped[datetime | None] = mapped_column(default=now)  # last; the bytes that were there already count too
 
     collection: Mapped[Collection] = relationship(lazy="raise")
     versions: Mapped[list["DocumentVersion"]] = relationship(
@@ -291,8 +298,8 @@ class LedgerEntry(Base):
         ),
     )
     id: Mapped[str] = mapped_column(primary_key=True, default=lambda: new_id("led"))
-    answer_id: Mapped[str] = mapped_column(sa.ForeignKey("answers.id", ondelete="CASCADE"), unique=True)
-    key_id: Mapped[str]  # of the key; in the portal of the user
+    answer_id: Mapped[str] = mapped_column(unique=True)  # no foreign key: what was spent stays when the texts go
+    key_id: Mapped[str]  # of the key; in the portal of the user; empty once that person is forgotten
     user: Mapped[str | None]
     group: Mapped[str | None]
     source: Mapped[str] = mapped_column(sa.String(16))
@@ -307,6 +314,8 @@ class LedgerEntry(Base):
     # Each call of a language model, in order.
     steps: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     notice: Mapped[str | None] = mapped_column(sa.String(16))  # what the asker was told of budgets
+    # "right" or "wrong": how the answer had been judged by the time its texts went.
+    verdict: Mapped[str | None] = mapped_column(sa.String(8))
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)
 
 

@@ -120,6 +120,7 @@ def _register(session: Session, document: Document, path: str, sha256: str, size
     ).one_or_none()
     if newest is None:
         return _queue(session, document, path, sha256, size, "created")
+    document.sent_at = now()
     if newest.sha256 == sha256 and newest.status not in (DocumentStatus.FAILED, DocumentStatus.CANCELLED):
         return Accepted(document.id, newest.number, "unchanged")
     return _queue(session, document, path, sha256, size, "replaces")

@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from zuinig.core.db import Database
+from zuinig.core.db import Database, in_parts
 from zuinig.core.errors import BadRequest, Conflict, NotFound
 from zuinig.core.tables import Evidence, Memory, Wording, now
 from zuinig.core.types import MemoryStatus
@@ -170,10 +170,7 @@ class Curate:
         """With its wordings and its history. Raises NotFound."""
         with self._db.write() as session:
             get(session, memory_id)
-            wordings = session.scalars(sa.select(Wording.id).where(Wording.memory_id == memory_id)).all()
-            session.execute(sa.delete(Memory).where(Memory.id == memory_id))
-            changed(session, "memories", [memory_id], added=False)
-            changed(session, "wordings", wordings, added=False)
+            remove(session, [memory_id])
 
     def _add_wording(
         self, session: Session, memory: Memory, question: str, vector: bytes, embedder: str, *, differs: bool, by: str
@@ -202,6 +199,15 @@ def fill(memory: Memory, question: str, answer: str, vector: Vectors, embedder: 
     memory.status, memory.status_reason = MemoryStatus.LIVE, None
     memory.review_at = memory.review_reason = None
     memory.verified_by, memory.updated_at = by, now()
+
+
+def remove(session: Session, ids: Sequence[int]) -> None:
+    """With their wordings and their history, and out of the indexes."""
+    for part in in_parts(ids):
+        wordings = session.scalars(sa.select(Wording.id).where(Wording.memory_id.in_(part))).all()
+        session.execute(sa.delete(Memory).where(Memory.id.in_(part)))
+        changed(session, "memories", part, added=False)
+        changed(session, "wordings", wordings, added=False)
 
 
 def get(session: Session, memory_id: int, readable: Readable = None) -> Memory:

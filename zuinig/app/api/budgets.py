@@ -67,9 +67,11 @@ def put(body: BudgetIn, served: Served, admin: Admin) -> BudgetOut:
     use = served.budgets.put(
         body.subject, body.name.strip(), body.period, tokens=body.tokens, cost=body.cost, by=admin.name
     )
+    served.audit.record(admin, "budget_set", use.id, body.model_dump_json(exclude_none=True))
     return BudgetOut.model_validate(use)
 
 
 @router.delete("/{budget_id}", status_code=204)
-def delete(budget_id: str, served: Served, _: Admin) -> None:
+def delete(budget_id: str, served: Served, admin: Admin) -> None:
     served.budgets.remove(budget_id)
+    served.audit.record(admin, "budget_remove", budget_id)

@@ -15,6 +15,7 @@ from zuinig.app.api import sse
 from zuinig.app.api.deps import Editor, Reader, Sender, Served
 from zuinig.app.api.schemas import DocumentOut, Limit, Name, Page, document_out, page
 from zuinig.app.api.uploads import UploadRoute
+from zuinig.app.audit import Action
 from zuinig.app.documents import DocumentView
 from zuinig.app.services import Services
 from zuinig.core.errors import BadRequest, NotFound, Unprocessable, ZuinigError
@@ -23,7 +24,7 @@ from zuinig.core.tables import Passage
 from zuinig.core.types import ENDED, Flag, FlagKind, Principal
 from zuinig.ingestion import queue
 from zuinig.ingestion.files import clean_path
-from zuinig.ingestion.upload import DEFAULT_COLLECTION, Outcome
+from zuinig.ingestion.upload import DEFAULT_COLLECTION, Accepted, Outcome
 
 _POLL_S = 0.2
 _LONGEST_STREAM_S = 3600
@@ -110,6 +111,7 @@ def router(settings: Settings) -> APIRouter:
             except ZuinigError as error:
                 out.rejected.append(RejectedOut(filename=shown, code=error.code, reason=error.message))
             else:
+                note_upload(served, uploader, accepted, shown)
                 out.accepted.append(
                     AcceptedOut(
                         id=accepted.document_id, filename=shown, version=accepted.version, outcome=accepted.outcome
@@ -120,13 +122,14 @@ def router(settings: Settings) -> APIRouter:
 
     @sending.put("/{document_id}", status_code=202, max_body_size=large)
     def replace(
-        document_id: str, served: Served, _: Editor, __: Sender, files: Annotated[list[UploadFile], File()]
+        document_id: str, served: Served, editor: Editor, _: Sender, files: Annotated[list[UploadFile], File()]
     ) -> UploadOut:
         """The next version. The one before answers until this one is complete."""
         if len(files) != 1:
             raise BadRequest("Send exactly one file in `files`.", param="files")
         name = files[0].filename or "unnamed"
         accepted = served.uploads.accept(name, files[0].file, DEFAULT_COLLECTION, document_id=document_id)
+        note_upload(served, editor, accepted, clean_path(name))
         served.wake()
         done = AcceptedOut(
             id=document_id, filename=clean_path(name), version=accepted.version, outcome=accepted.outcome
@@ -166,6 +169,7 @@ def _reading(routes: APIRouter) -> None:
     def content(document_id: str, served: Served, reader: Reader) -> FileResponse:
         """The original file, always as a download: what people upload is never shown as a page of this site."""
         found = served.documents.content(document_id, reader.readable)
+        served.audit.record(reader, "read", document_id, "file")
         return FileResponse(
             found.path,
             media_type="application/octet-stream",
@@ -182,6 +186,7 @@ def _reading(routes: APIRouter) -> None:
     ) -> Page[PassageOut]:
         """In the order of the document."""
         rows, more = served.documents.passages(document_id, limit=limit, after=after, readable=reader.readable)
+        served.audit.record(reader, "read", document_id, "passages")
         return Page[PassageOut](**page([_passage_out(p) for p in rows], more))
 
     @routes.get("/{document_id}/flags")
@@ -235,11 +240,19 @@ def _passage_out(p: Passage) -> PassageOut:
     )
 
 
+def note_upload(served: Services, who: Principal, accepted: Accepted, name: str) -> None:
+    """name: as it is shown."""
+    action: Action = "replace" if accepted.outcome == "replaces" else "upload"
+    unchanged = " (the same bytes)" if accepted.outcome == "unchanged" else ""
+    served.audit.record(who, action, accepted.document_id, f"{name}{unchanged}")
+
+
 def _changing(routes: APIRouter) -> None:
     @routes.delete("/{document_id}", status_code=204)
-    def delete(document_id: str, served: Served, _: Editor) -> None:
+    def delete(document_id: str, served: Served, editor: Editor) -> None:
         """Gone from search, index and memory when this returns."""
         served.uploads.delete(document_id)
+        served.audit.record(editor, "delete_document", document_id)
 
     @routes.post("/{document_id}/cancel")
     def cancel(document_id: str, served: Served, _: Editor) -> DocumentOut:

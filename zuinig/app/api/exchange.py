@@ -91,14 +91,19 @@ def router(settings: Settings) -> APIRouter:
         if dry_run:
             done, clashes = served.importing.dry_run(pairs)
             return _out(len(pairs), done, clashes, dry_run=True)
+        # Before the lines: an import that is cut off has stored some of them.
+        served.audit.record(curator, "memory_import", detail=f"{len(pairs)} lines")
         if "text/event-stream" in request.headers.get("accept", ""):
             response: Any = sse.stream(_progress(served, pairs, curator.name))
             return response  # type: ignore[no-any-return]
         return _out(len(pairs), served.importing.run(pairs, by=curator.name))
 
     @routes.get("/export", response_class=StreamingResponse)
-    def export(served: Served, _: Curator, form: Annotated[Form, Query(alias="format")] = "jsonl") -> StreamingResponse:
+    def export(
+        served: Served, curator: Curator, form: Annotated[Form, Query(alias="format")] = "jsonl"
+    ) -> StreamingResponse:
         """What people wrote and is in service, in a form that `import` takes."""
+        served.audit.record(curator, "export", "memories", form)
         media = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}[form]
         return StreamingResponse(
             exported(served, form),
@@ -161,12 +166,13 @@ def _rows(data: bytes, form: Form) -> Iterator[tuple[int, bytes | dict[str, str]
 
 
 def _plain(cell: str | list[str]) -> str:
-    """Without the mark that `_cell` puts before what a spreadsheet would take for a formula."""
+    """Without the mark that `harmless` puts before what a spreadsheet would take for a formula."""
     text = cell if isinstance(cell, str) else " ".join(cell)
     return text[1:] if text[:1] == "'" and text[1:2] in _FORMULA else text
 
 
-def _cell(text: str) -> str:
+def harmless(text: str) -> str:
+    """A cell that a spreadsheet shows and does not work out."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
@@ -197,10 +203,10 @@ def exported(served: Services, form: Form) -> Iterator[str]:
     with served.db.read() as session:
         names = {str(i): name for i, name in shelves.names(session).items()}
         if form == "csv":
-            yield _csv(_COLUMNS)
+            yield csv_row(_COLUMNS)
         for memory in written(session):
             line = _line(memory, names)
-            yield _csv([_cell(line.get(c) or "") for c in _COLUMNS]) if form == "csv" else _json(line)
+            yield csv_row([harmless(line.get(c) or "") for c in _COLUMNS]) if form == "csv" else _json(line)
 
 
 def _line(m: Memory, collections: Mapping[str, str]) -> dict[str, str | None]:
@@ -211,7 +217,7 @@ def _json(line: Mapping[str, str | None]) -> str:
     return json.dumps({name: value for name, value in line.items() if value is not None}, ensure_ascii=False) + "\n"
 
 
-def _csv(cells: Sequence[str]) -> str:
+def csv_row(cells: Sequence[str]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer).writerow(cells)
     return buffer.getvalue()

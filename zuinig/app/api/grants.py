@@ -64,10 +64,12 @@ def collection(name: str, served: Served, _: Admin) -> CollectionGrantsOut:
 
 @router.put("/collections/{name}/grants")
 def set_collection(
-    name: Annotated[str, Path(min_length=1, max_length=200)], body: CollectionGrantsIn, served: Served, _: Admin
+    name: Annotated[str, Path(min_length=1, max_length=200)], body: CollectionGrantsIn, served: Served, admin: Admin
 ) -> CollectionGrantsOut:
     """Counts from the next request on. Makes the collection where there is none."""
-    return _with_grants(served.grants.set_collection(name, readers=body.readers, editors=body.editors))
+    found = served.grants.set_collection(name, readers=body.readers, editors=body.editors)
+    served.audit.record(admin, "grant", f"collection {found.name}", body.model_dump_json())
+    return _with_grants(found)
 
 
 @router.get("/documents/{document_id}/grants")
@@ -76,9 +78,11 @@ def document(document_id: str, served: Served, _: Admin) -> DocumentGrants:
 
 
 @router.put("/documents/{document_id}/grants")
-def set_document(document_id: str, body: DocumentGrants, served: Served, _: Admin) -> DocumentGrants:
+def set_document(document_id: str, body: DocumentGrants, served: Served, admin: Admin) -> DocumentGrants:
     """Counts from the next request on, for search, memory, citations and downloads."""
-    return _readers(served.grants.set_document(document_id, body.readers, own=body.own))
+    found = served.grants.set_document(document_id, body.readers, own=body.own)
+    served.audit.record(admin, "grant", document_id, body.model_dump_json())
+    return _readers(found)
 
 
 def _collection(c: CollectionGrants) -> CollectionOut:

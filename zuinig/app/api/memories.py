@@ -172,7 +172,9 @@ def _lookup(body: LookupIn, served: Services, asker: Principal) -> LookupsOut:
 def write(body: MemoryIn, served: Served, curator: Curator) -> MemoryDetail:
     """A question and its answer, as a person knows it."""
     scope = served.search.scope_for(body.collection)
-    return detail(served, served.curate.write(body.question, body.answer, scope=scope, by=curator.name))
+    made = served.curate.write(body.question, body.answer, scope=scope, by=curator.name)
+    served.audit.record(curator, "memory_write", f"mem_{made}")
+    return detail(served, made)
 
 
 @router.get("/{memory_id}")
@@ -187,8 +189,10 @@ def patch(memory_id: str, body: MemoryPatch, served: Served, curator: Curator) -
     number, sent = parse_id(memory_id), body.model_fields_set
     if body.question is not None or body.answer is not None:
         served.curate.edit(number, question=body.question, answer=body.answer, by=curator.name)
+        served.audit.record(curator, "memory_edit", memory_id)
     if body.status is not None:
         served.curate.set_status(number, MemoryStatus(body.status), by=curator.name)
+        served.audit.record(curator, "memory_live" if body.status == "live" else "memory_retire", memory_id)
     if sent & {"expires_at", "review_at"}:
         with served.db.read() as session:
             now = curate.get(session, number)
@@ -198,18 +202,21 @@ def patch(memory_id: str, body: MemoryPatch, served: Served, curator: Curator) -
             expires_at=body.expires_at if "expires_at" in sent else now.expires_at,
             review_at=body.review_at if "review_at" in sent else now.review_at,
         )
+        served.audit.record(curator, "memory_schedule", memory_id)
     return detail(served, number)
 
 
 @router.delete("/{memory_id}", status_code=204)
-def delete(memory_id: str, served: Served, _: Curator) -> None:
+def delete(memory_id: str, served: Served, curator: Curator) -> None:
     served.curate.delete(parse_id(memory_id))
+    served.audit.record(curator, "memory_delete", memory_id)
 
 
 @router.post("/{memory_id}/approve")
 def approve(memory_id: str, served: Served, curator: Curator) -> MemoryDetail:
     """Verified by you and in service; what readers said against it until now is dismissed."""
     served.curate.approve(parse_id(memory_id), by=curator.name)
+    served.audit.record(curator, "memory_approve", memory_id)
     served.calibration.forget()
     return detail(served, parse_id(memory_id))
 
@@ -218,6 +225,7 @@ def approve(memory_id: str, served: Served, curator: Curator) -> MemoryDetail:
 def reject(memory_id: str, body: RejectIn, served: Served, curator: Curator) -> MemoryDetail:
     """Wrong: out of service, and the same answer is not learnt again."""
     served.curate.reject(parse_id(memory_id), by=curator.name, reason=body.reason)
+    served.audit.record(curator, "memory_reject", memory_id)
     return detail(served, parse_id(memory_id))
 
 
@@ -226,6 +234,7 @@ def merge(memory_id: str, body: MergeIn, served: Served, curator: Curator) -> Me
     """The other memory takes over its question and its wordings; this one is retired. Returns the other."""
     into = parse_id(body.into)
     served.curate.merge(parse_id(memory_id), into=into, by=curator.name)
+    served.audit.record(curator, "memory_merge", memory_id, f"into {body.into}")
     return detail(served, into)
 
 
@@ -233,12 +242,14 @@ def merge(memory_id: str, body: MergeIn, served: Served, curator: Curator) -> Me
 def add_wording(memory_id: str, body: WordingIn, served: Served, curator: Curator) -> MemoryDetail:
     """Another way to ask for it, or by `differs` a question that is not it. Lookup heeds it at once."""
     served.curate.add_wording(parse_id(memory_id), body.question, differs=body.differs, by=curator.name)
+    served.audit.record(curator, "wording_add", memory_id)
     return detail(served, parse_id(memory_id))
 
 
 @router.delete("/{memory_id}/wordings/{wording_id}")
 def remove_wording(memory_id: str, wording_id: str, served: Served, curator: Curator) -> MemoryDetail:
     served.curate.remove_wording(parse_id(memory_id), parse_id(wording_id, _WORDING), by=curator.name)
+    served.audit.record(curator, "wording_remove", memory_id, wording_id)
     return detail(served, parse_id(memory_id))
 
 

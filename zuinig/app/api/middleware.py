@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from zuinig.app import audit
 from zuinig.app.api.errors import MESSAGES, problem
 from zuinig.app.metrics import Metrics
 from zuinig.core.settings import Settings, is_loopback
@@ -125,6 +126,7 @@ class Around:
                     headers.setdefault("cache-control", "no-store")
             await send(message)
 
+        audit.address.set(request.client.host if request.client is not None else None)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zuinig.app.api import cache, sse
 from zuinig.app.api.deps import Asker, Editor, Reader, Sender, Served, Turned
+from zuinig.app.api.documents import note_upload
 from zuinig.app.api.schemas import MOST_QUESTION_CHARS, Limit, Name, answer_out
 from zuinig.app.api.uploads import UploadRoute
 from zuinig.app.asked import Answered, Ask, Delta, Step
@@ -19,6 +20,7 @@ from zuinig.app.metrics import Metrics
 from zuinig.core.errors import BadRequest, NotFound
 from zuinig.core.settings import Settings
 from zuinig.core.types import DocumentStatus
+from zuinig.ingestion.files import clean_path
 from zuinig.ingestion.upload import DEFAULT_COLLECTION
 from zuinig.memory.conversation import MOST_TURNS, Turn, standalone
 
@@ -202,7 +204,9 @@ def _files(routes: APIRouter, settings: Settings) -> None:
         collection: Annotated[Name, Form()] = DEFAULT_COLLECTION,
     ) -> dict[str, Any]:
         served.grants.require_edit(uploader, collection)
-        accepted = served.uploads.accept(file.filename or "unnamed", file.file, collection, by=uploader.id)
+        name = file.filename or "unnamed"
+        accepted = served.uploads.accept(name, file.file, collection, by=uploader.id)
+        note_upload(served, uploader, accepted, clean_path(name))
         served.wake()
         return _file(served.documents.get(accepted.document_id))
 
@@ -223,13 +227,15 @@ def _files(routes: APIRouter, settings: Settings) -> None:
     @routes.get("/files/{file_id}/content")
     def content(file_id: str, served: Served, reader: Reader) -> FileResponse:
         found = served.documents.content(file_id, reader.readable)
+        served.audit.record(reader, "read", file_id, "file")
         return FileResponse(
             found.path, media_type="application/octet-stream", headers={"content-disposition": "attachment"}
         )
 
     @routes.delete("/files/{file_id}")
-    def delete(file_id: str, served: Served, _: Editor) -> dict[str, Any]:
+    def delete(file_id: str, served: Served, editor: Editor) -> dict[str, Any]:
         served.uploads.delete(file_id)
+        served.audit.record(editor, "delete_document", file_id)
         return {"id": file_id, "object": "file", "deleted": True}
 
 

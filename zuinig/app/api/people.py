@@ -1,5 +1,6 @@
 """People, their groups and their keys; and what somebody may find out and change of themselves."""
 
+import json
 from datetime import datetime
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from zuinig.app.api.deps import Admin, Asker, Person, Served
 from zuinig.app.api.schemas import Name
+from zuinig.app.audit import Action
 from zuinig.app.auth import KeyInfo
 from zuinig.app.services import Services
 from zuinig.core.errors import Conflict, Forbidden
@@ -141,6 +143,7 @@ def change_password(body: OwnPasswordIn, served: Served, who: Person) -> None:
     """Ends all sessions, this one too."""
     _require_user(who)
     served.people.change_own_password(who.id, body.old, body.new)
+    served.audit.record(who, "password_change", who.id)
 
 
 @router.get("/me/keys")
@@ -157,12 +160,14 @@ def create_own_key(body: OwnKeyIn, served: Served, who: Asker) -> NewKeyOut:
     if lacking:
         raise Forbidden(f"You lack the scope {lacking[0]!r} yourself.", param="scopes")
     info, key = served.auth.create_key(body.name, body.scopes, user_id=who.id, expires_at=body.expires_at)
+    _note_key(served, who, info)
     return NewKeyOut(**key_out(served, info).model_dump(), key=key)
 
 
 @router.delete("/me/keys/{key_id}", status_code=204)
 def revoke_own_key(key_id: str, served: Served, who: Person) -> None:
     served.auth.revoke(key_id, user_id=who.id)
+    served.audit.record(who, "key_revoke", key_id)
 
 
 @router.get("/users")
@@ -171,10 +176,11 @@ def users(served: Served, _: Admin) -> UsersOut:
 
 
 @router.post("/users", status_code=201)
-def create_user(body: UserIn, served: Served, _: Admin) -> UserOut:
+def create_user(body: UserIn, served: Served, admin: Admin) -> UserOut:
     made = served.people.create(
         body.name, role=body.role, display_name=body.display_name, password=body.password, groups=body.groups
     )
+    served.audit.record(admin, "user_create", made.id, f"{made.name}: {made.role}")
     return UserOut.model_validate(made, from_attributes=True)
 
 
@@ -191,13 +197,17 @@ def change_user(user_id: str, body: UserPatch, served: Served, admin: Admin) -> 
     changed = served.people.change(
         user_id, role=body.role, display_name=body.display_name, groups=body.groups, disabled=body.disabled
     )
+    sent = body.model_dump(mode="json", exclude_none=True, exclude={"display_name"})
+    action: Action = "user_close" if body.disabled else "user_change"
+    served.audit.record(admin, action, changed.id, json.dumps(sent, ensure_ascii=False) if sent else None)
     return UserOut.model_validate(changed, from_attributes=True)
 
 
 @router.put("/users/{user_id}/password", status_code=204)
-def set_password(user_id: str, body: PasswordIn, served: Served, _: Admin) -> None:
+def set_password(user_id: str, body: PasswordIn, served: Served, admin: Admin) -> None:
     """Ends the person's sessions."""
     served.people.set_password(user_id, body.password)
+    served.audit.record(admin, "password_change", served.people.get(user_id).id)
 
 
 @router.get("/groups")
@@ -206,14 +216,17 @@ def groups(served: Served, _: Admin) -> GroupsOut:
 
 
 @router.post("/groups", status_code=201)
-def create_group(body: GroupIn, served: Served, _: Admin) -> GroupOut:
-    return GroupOut.model_validate(served.people.create_group(body.name), from_attributes=True)
+def create_group(body: GroupIn, served: Served, admin: Admin) -> GroupOut:
+    made = served.people.create_group(body.name)
+    served.audit.record(admin, "group_create", made.id, made.name)
+    return GroupOut.model_validate(made, from_attributes=True)
 
 
 @router.delete("/groups/{group_id}", status_code=204)
-def delete_group(group_id: str, served: Served, _: Admin) -> None:
+def delete_group(group_id: str, served: Served, admin: Admin) -> None:
     """What only it might read, nobody but admins and curators reads from then on."""
     served.people.delete_group(group_id)
+    served.audit.record(admin, "group_delete", group_id)
 
 
 @router.get("/keys")
@@ -223,7 +236,7 @@ def keys(served: Served, _: Admin) -> KeysOut:
 
 
 @router.post("/keys", status_code=201)
-def create_key(body: KeyIn, served: Served, _: Admin) -> NewKeyOut:
+def create_key(body: KeyIn, served: Served, admin: Admin) -> NewKeyOut:
     info, key = served.auth.create_key(
         body.name,
         body.scopes,
@@ -233,13 +246,15 @@ def create_key(body: KeyIn, served: Served, _: Admin) -> NewKeyOut:
         group=body.group,
         expires_at=body.expires_at,
     )
+    _note_key(served, admin, info)
     return NewKeyOut(**key_out(served, info).model_dump(), key=key)
 
 
 @router.delete("/keys/{key_id}", status_code=204)
-def revoke_key(key_id: str, served: Served, _: Admin) -> None:
+def revoke_key(key_id: str, served: Served, admin: Admin) -> None:
     """Counts from the next request on; sessions opened with the key end too."""
     served.auth.revoke(key_id)
+    served.audit.record(admin, "key_revoke", key_id)
 
 
 def key_out(served: Services, k: KeyInfo) -> KeyOut:
@@ -256,6 +271,11 @@ def key_out(served: Services, k: KeyInfo) -> KeyOut:
         expires_at=k.expires_at,
         revoked_at=k.revoked_at,
     )
+
+
+def _note_key(served: Services, who: Principal, made: KeyInfo) -> None:
+    of = f", of {made.user_id}" if made.user_id is not None else ""
+    served.audit.record(who, "key_create", made.id, f"{made.name}: {', '.join(made.scopes)}{of}")
 
 
 def _require_user(who: Principal) -> None:

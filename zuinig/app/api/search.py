@@ -56,6 +56,7 @@ def _search(body: SearchIn, served: Services, reader: Principal) -> SearchOut:
     hits: Sequence[Hit] = served.search.search(body.query, wanted, shelves=shelves)
     if body.rerank:
         hits = served.specialist.read(body.query, hits).hits
+    served.audit.record(reader, "search", detail=served.audit.question(body.query))
     return SearchOut(
         data=[
             HitOut(
@@ -106,6 +107,7 @@ def _context(body: ContextIn, served: Services, reader: Principal) -> ContextOut
     reading = served.specialist.read(body.question, hits)
     budget = body.budget_tokens or settings.context_budget_tokens
     packed = pack(reading, served.tokens, budget, body.packing or settings.packing)
+    served.audit.record(reader, "search", detail=served.audit.question(body.question))
     return ContextOut(
         context=packed.context,
         tokens=packed.tokens,

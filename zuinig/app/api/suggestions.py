@@ -75,6 +75,7 @@ def refresh(served: Served, _: Curator) -> RefreshOut:
 def approve(suggestion_id: str, body: ApproveIn, served: Served, curator: Curator) -> MemoryDetail:
     """It becomes a memory, verified by you."""
     memory = served.suggest.approve(suggestion_id, by=curator.name, question=body.question, answer=body.answer)
+    served.audit.record(curator, "suggestion_approve", suggestion_id, f"mem_{memory}")
     served.calibration.forget()
     return detail(served, memory)
 
@@ -83,6 +84,7 @@ def approve(suggestion_id: str, body: ApproveIn, served: Served, curator: Curato
 def reject(suggestion_id: str, served: Served, curator: Curator) -> None:
     """It does not come back."""
     served.suggest.reject(suggestion_id, by=curator.name)
+    served.audit.record(curator, "suggestion_reject", suggestion_id)
 
 
 def suggestion_out(s: Suggestion) -> SuggestionOut:

@@ -4,7 +4,21 @@ import sys
 
 import typer
 
-from zuinig.app.cli import asking, budgets, evaluate, ingesting, keys, memory, model, own_models, running, training
+from zuinig.app.cli import (
+    asking,
+    audit,
+    budgets,
+    evaluate,
+    ingesting,
+    keys,
+    memory,
+    model,
+    own_models,
+    personal,
+    running,
+    training,
+    users,
+)
 from zuinig.core.errors import ZuinigError
 
 app = typer.Typer(name="zuinig", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -12,10 +26,13 @@ running.register(app)
 ingesting.register(app)
 asking.register(app)
 training.register(app)
+personal.register(app)
 own_models.register(model.app)
 app.add_typer(memory.app, name="memory")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
+app.add_typer(audit.app, name="audit")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(model.app, name="model")
 

@@ -1,12 +1,13 @@
 """ask: one question from the command line."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
 
 from zuinig.app.asked import Ask
+from zuinig.app.audit import COMMAND_LINE
 from zuinig.app.cli._shared import out, services
 
 
@@ -24,9 +25,10 @@ def ask(
     if not question.strip():
         raise typer.BadParameter("The question is empty.")
     with services() as built:
-        key = built.auth.ensure_admin_key().read_text().strip()
+        admin = built.auth.of_key(built.auth.ensure_admin_key().read_text().strip())
         answered = built.answers.ask(
-            Ask(question.strip(), collections=collection, llm="never" if no_llm else "allow"), built.auth.of_key(key)
+            Ask(question.strip(), collections=collection, llm="never" if no_llm else "allow"),
+            replace(admin, name=COMMAND_LINE),
         )
     if as_json:
         out.print_json(json.dumps(asdict(answered), default=str))

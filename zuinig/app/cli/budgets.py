@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from zuinig.app.audit import COMMAND_LINE
 from zuinig.app.budgets import BudgetUse, Period, Subject
 from zuinig.app.cli._shared import out, services
 
@@ -45,7 +46,9 @@ def set_budget(
         raise typer.BadParameter("Name one of --group, --user and --key; each has a budget of its own.")
     subject, name = named[0] if named else ("service", "")
     with services() as built:
-        use = built.budgets.put(subject, name, per, tokens=tokens, cost=cost, by="command line")
+        use = built.budgets.put(subject, name, per, tokens=tokens, cost=cost, by=COMMAND_LINE)
+        limits = ", ".join(f"{n} {unit}" for n, unit in ((tokens, "tokens"), (cost, "money")) if n is not None)
+        built.audit.record(COMMAND_LINE, "budget_set", use.id, f"{subject} {name} a {per}: {limits}")
         _show([use], built.settings.currency)
 
 
@@ -61,6 +64,7 @@ def remove(budget_id: str) -> None:
     """Take a budget away; what it counted may be spent without limit from now on."""
     with services() as built:
         built.budgets.remove(budget_id)
+        built.audit.record(COMMAND_LINE, "budget_remove", budget_id)
     out.print(f"{budget_id} is removed.", highlight=False)
 
 

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from zuinig.app.audit import COMMAND_LINE, Action, Audit
 from zuinig.app.cli._shared import err, out, services
 from zuinig.app.documents import DocumentView
 from zuinig.app.services import Services, parser
@@ -51,13 +52,25 @@ def _once(built: Services, paths: Sequence[Path], collection: str, prune: bool) 
     with Progress(*columns, console=err, transient=True) as bar:
         total = sum(1 for _ in walk(paths))
         task = bar.add_task("Comparing", total=total)
-        results = sync(built.db, built.uploads, paths, collection, prune=prune, progress=lambda _: bar.advance(task))
+
+        def done(result: Synced) -> None:
+            bar.advance(task)
+            note(built.audit, result)
+
+        results = sync(built.db, built.uploads, paths, collection, prune=prune, progress=done)
         ids = [r.document_id for r in results if r.document_id and r.action in ("added", "replaced")]
         if ids:
             bar.update(task, description="Reading", total=len(ids), completed=0)
             _work(built, ids, lambda done: bar.update(task, completed=done))
     views = {i: built.documents.get(i) for i in ids}
     return _report(results, views, time.monotonic() - begun)
+
+
+def note(audit: Audit, result: Synced) -> None:
+    """What was left as it is, and what was not taken, is not told of."""
+    actions: dict[str, Action] = {"added": "upload", "replaced": "replace", "removed": "delete_document"}
+    if (action := actions.get(result.action)) is not None:
+        audit.record(COMMAND_LINE, action, result.document_id, result.path)
 
 
 def _work(built: Services, ids: Sequence[str], progress: Callable[[int], None]) -> None:

@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from zuinig.app.audit import COMMAND_LINE
 from zuinig.app.cli._shared import out, services
 from zuinig.core.types import Scope
 
@@ -31,6 +32,7 @@ def create(
         info, key = built.auth.create_key(
             name, scope or [Scope.READ, Scope.ASK], collections=collections, user=user, group=group
         )
+        built.audit.record(COMMAND_LINE, "key_create", info.id, f"{info.name}: {', '.join(info.scopes)}")
     out.print(f"{info.id} ({', '.join(info.scopes)})", highlight=False)
     out.print(key, markup=False, highlight=False, soft_wrap=True)
 
@@ -54,6 +56,7 @@ def revoke(key_id: str) -> None:
     """End a key and every session that was opened with it, at once."""
     with services() as built:
         built.auth.revoke(key_id)
+        built.audit.record(COMMAND_LINE, "key_revoke", key_id)
     out.print(f"{key_id} is revoked.", highlight=False)
 
 
@@ -63,4 +66,6 @@ def sign_in(
 ) -> None:
     """A new sign-in link for the portal, good once within a day."""
     with services() as built:
-        out.print(built.auth.sign_in_link(key_id), markup=False, highlight=False, soft_wrap=True)
+        link = built.auth.sign_in_link(key_id)
+        built.audit.record(COMMAND_LINE, "sign_in_link", key_id)
+        out.print(link, markup=False, highlight=False, soft_wrap=True)

@@ -12,6 +12,7 @@ from rich.table import Table
 
 from zuinig.app.api import exchange
 from zuinig.app.api.memories import lookup_out
+from zuinig.app.audit import COMMAND_LINE
 from zuinig.app.cli._shared import err, out, services
 from zuinig.core.tables import Memory
 from zuinig.memory.suggest import open_ones
@@ -50,10 +51,11 @@ def import_file(
             for clash in clashes:
                 out.print(f"line {clash.line}: {_CLASHES[clash.kind]}: {escape(clash.question)}", highlight=False)
             return
+        built.audit.record(COMMAND_LINE, "memory_import", detail=f"{len(pairs)} lines")
         with Progress(console=err, transient=True) as bar:
             task = bar.add_task("Importing", total=len(lines))
             done = built.importing.run(
-                pairs, by="command line", progress=lambda done, total: bar.update(task, completed=done, total=total)
+                pairs, by=COMMAND_LINE, progress=lambda done, total: bar.update(task, completed=done, total=total)
             )
     out.print(f"{done.added} added, {done.updated} updated, {done.unchanged} unchanged")
 
@@ -69,6 +71,7 @@ def export(
     Answers made out of documents are left out: they are made again from the documents, and go stale with them.
     """
     with services() as built:
+        built.audit.record(COMMAND_LINE, "export", "memories")
         if file is None:
             sys.stdout.writelines(exchange.exported(built, "jsonl"))
         else:

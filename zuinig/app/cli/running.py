@@ -4,6 +4,7 @@ import shutil
 import signal
 import sqlite3
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,9 @@ from rich.markup import escape
 
 import zuinig
 from zuinig.app import logs
+from zuinig.app.audit import COMMAND_LINE
 from zuinig.app.cli._shared import err, out, services
+from zuinig.app.cli.ingesting import note
 from zuinig.app.services import Services, build
 from zuinig.core import settings
 from zuinig.core.db import schema_differences
@@ -45,10 +48,12 @@ def serve(
     built = build(loaded)
     built.auth.ensure_admin_key()
     if sample is not None:
-        sync(built.db, built.uploads, [sample], "samples", prune=False)
+        sync(built.db, built.uploads, [sample], "samples", prune=False, progress=partial(note, built.audit))
     _warn(built)
     out.print(f"Zuinig listens on {loaded.base_url}. Sign in to the portal with this link, good once:", soft_wrap=True)
-    out.print(built.auth.sign_in_link(), soft_wrap=True, highlight=False, markup=False)
+    link = built.auth.sign_in_link()
+    built.audit.record(COMMAND_LINE, "sign_in_link")
+    out.print(link, soft_wrap=True, highlight=False, markup=False)
     out.print(f"The admin key for the API is in {loaded.data_dir / 'admin.key'}.", soft_wrap=True, highlight=False)
     server.allow_open_files()
     uvicorn.run(

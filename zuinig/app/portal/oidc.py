@@ -35,15 +35,18 @@ def install(app: FastAPI, services: Services) -> None:
             return _refused(request, services, error)
 
     async def finish(request: Request) -> Response:
+        name = ""
         try:
             claims = await provider.finish(request)
+            name = claims.name
             user_id = await run_in_threadpool(oidc.known, services.db, settings, claims)
             token = await run_in_threadpool(services.auth.open_for, user_id)
         except ZuinigError as error:
+            await run_in_threadpool(services.audit.record, name, "sign_in_failed", detail=error.code)
             return _refused(request, services, error)
         finally:
             request.session.clear()
-        return signed_in(services, token)
+        return await run_in_threadpool(signed_in, services, token)
 
     state = Middleware(
         SessionMiddleware,

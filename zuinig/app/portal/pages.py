@@ -96,6 +96,7 @@ def render(
 
 def signed_in(served: Services, session: str) -> Response:
     """To the portal, with the session in a cookie that no script reads and no other site sends along."""
+    served.audit.record(served.auth.of_session(session), "sign_in")
     response = RedirectResponse("/portal/", status_code=303)
     response.set_cookie(
         SESSION_COOKIE,

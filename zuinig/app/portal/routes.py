@@ -1,5 +1,6 @@
 """The portal: pages rendered here; what changes goes through the HTTP API, with the session's cookie."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -80,6 +81,7 @@ def sign_in_page(request: Request, served: Served, token: Annotated[str, Query(m
     try:
         return signed_in(served, served.auth.redeem(token))
     except Unauthenticated:
+        served.audit.record("", "sign_in_failed", detail="link")
         return _not_signed_in(request, served, "used_link")
 
 
@@ -98,13 +100,19 @@ def sign_in(
             return signed_in(served, served.auth.sign_in_with_key(key.strip()))
         return signed_in(served, served.auth.sign_in(name, password))
     except Unauthenticated as error:
+        # The name as it was tried; never the key, nor the password.
+        served.audit.record("" if key else name, "sign_in_failed", detail="key" if key else error.code)
         return _not_signed_in(request, served, "wrong_key" if key else error.code)
 
 
 @router.post("/sign-out")
 def sign_out(request: Request, served: Served) -> Response:
     check_same_origin(request)
-    served.auth.close_session(request.cookies.get(SESSION_COOKIE, ""))
+    cookie = request.cookies.get(SESSION_COOKIE, "")
+    # Whose session has ended by itself signs out of nothing.
+    with suppress(Unauthenticated):
+        served.audit.record(served.auth.of_session(cookie), "sign_out")
+    served.auth.close_session(cookie)
     response = RedirectResponse("/portal/sign-in", status_code=303)
     response.delete_cookie(SESSION_COOKIE)
     return response
@@ -265,6 +273,7 @@ def document(
     version: the one cited; 0 marks nothing.
     """
     view, text = served.documents.text(document_id, principal.readable)
+    served.audit.record(principal, "read", document_id, "text")
     if version != view.version:
         start = end = 0  # offsets of another version would mark the wrong words
     end = min(max(start, end), len(text))
