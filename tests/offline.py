@@ -6,17 +6,15 @@ tried to leave, or an answer was not right.
 """
 
 import fcntl
-import os
-import re
 import socket
 import struct
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
 from scripted import Scripted
+from serving import serving
 
 ROOT = Path(__file__).parents[1]
 HOTEL = b"# Travel\n\nEmployees may book hotels up to 143 euros per night in Antwerp.\n"
@@ -96,54 +94,21 @@ def look(client: httpx.Client, link: str) -> None:
         assert client.get(f"/portal/{page}").status_code == 200, page
 
 
-def start(folder: Path, llm: Scripted) -> tuple[subprocess.Popen[str], str]:
-    """The service as people start it, and its sign-in link."""
-    (folder / "hook").mkdir(parents=True)
-    (folder / "hook" / "sitecustomize.py").write_text(HOOK)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    settings = {"DATA_DIR": folder / "data", "PORT": port, "LLM": "openai:scripted", "LLM_BASE_URL": llm.url}
-    settings |= {"SPECIALIST_WRONG_BUDGET": 0, "LOG_LEVEL": "debug"}
-    service = subprocess.Popen(
-        [sys.executable, "-c", "from zuinig.app.cli import main; main()", "serve"],
-        env={
-            **{name: value for name, value in os.environ.items() if not name.startswith("ZUINIG_")},
-            **{f"ZUINIG_{name}": str(value) for name, value in settings.items()},
-            **TEMPTING,
-            "PYTHONPATH": f"{folder / 'hook'}:{ROOT}",
-            "ZUINIG_TEST_ATTEMPTS": str(folder / "attempts"),
-        },
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert service.stdout is not None
-    for line in service.stdout:
-        if found := re.search(r"http://127\.0\.0\.1:\d+/portal/sign-in\?token=\S+", line):
-            return service, found[0]
-    raise AssertionError("the service did not start")
-
-
 def main(folder: Path) -> None:
     isolated = cut_off()
     if isolated:
         prove_that_it_counts()
     before = sent_nowhere()
+    hook, attempts = folder / "hook", folder / "attempts"
+    hook.mkdir(parents=True)
+    (hook / "sitecustomize.py").write_text(HOOK)
+    variables = {**TEMPTING, "PYTHONPATH": f"{hook}:{ROOT}", "ZUINIG_TEST_ATTEMPTS": str(attempts)}
     llm = Scripted("At most 143 euros per night [1].")
-    service, link = start(folder, llm)
-    url = link.split("/portal/")[0]
-    try:
-        key = (folder / "data" / "admin.key").read_text().strip()
-        transport = httpx.HTTPTransport(retries=20)  # the link is printed a moment before the service listens
-        headers = {"authorization": f"Bearer {key}"}
-        with httpx.Client(base_url=url, headers=headers, timeout=120, transport=transport) as client:
-            use(client, llm)
-            look(client, link)
-    finally:
-        service.terminate()
-        service.wait(60)
-        llm.close()
-    attempts = folder / "attempts"
+    settings = {"llm": "openai:scripted", "llm_base_url": llm.url, "specialist_wrong_budget": 0}
+    with serving(folder, variables=variables, **settings) as service:
+        use(service.client, llm)
+        look(service.client, service.link)
+    llm.close()
     assert not attempts.exists(), attempts.read_text()
     assert not isolated or sent_nowhere() == before, "something other than Python tried to leave"
     sys.stdout.write("cut off\n" if isolated else "watched\n")
