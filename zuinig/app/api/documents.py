@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from zuinig.app.api import sse
 from zuinig.app.api.deps import Reader, Served, Uploader
 from zuinig.app.api.schemas import DocumentOut, Limit, Name, Page, document_out, page
+from zuinig.app.documents import Content
 from zuinig.core.errors import BadRequest, NotFound, TooLarge, Unprocessable, ZuinigError
 from zuinig.core.settings import Settings
 from zuinig.core.types import ENDED
@@ -54,6 +55,12 @@ class PassageOut(BaseModel):
     start: int
     end: int
     tokens: int
+
+
+def download(found: Content) -> FileResponse:
+    name = quote(found.filename, safe="")
+    headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
+    return FileResponse(found.path, media_type="application/octet-stream", headers=headers)
 
 
 def router(settings: Settings) -> APIRouter:
@@ -132,12 +139,7 @@ def _reading(routes: APIRouter) -> None:
     @routes.get("/{document_id}/content")
     def content(document_id: str, served: Served, reader: Reader) -> FileResponse:
         """The original file, always as a download: what people upload is never shown as a page of this site."""
-        found = served.documents.content(document_id, reader.readable)
-        return FileResponse(
-            found.path,
-            media_type="application/octet-stream",
-            headers={"content-disposition": f"attachment; filename*=UTF-8''{quote(found.filename, safe='')}"},
-        )
+        return download(served.documents.content(document_id, reader.readable))
 
     @routes.get("/{document_id}/passages")
     def passages(

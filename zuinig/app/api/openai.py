@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zuinig.app.api import cache, sse
 from zuinig.app.api.deps import Asker, Reader, Served, Uploader
+from zuinig.app.api.documents import download
 from zuinig.app.api.schemas import MOST_QUESTION_CHARS, Limit, Name, answer_out
 from zuinig.app.asked import Answered, Ask, Delta, Step
 from zuinig.app.documents import DocumentView
@@ -216,10 +217,7 @@ def _files(routes: APIRouter, settings: Settings) -> None:
 
     @routes.get("/files/{file_id}/content")
     def content(file_id: str, served: Served, reader: Reader) -> FileResponse:
-        found = served.documents.content(file_id, reader.readable)
-        return FileResponse(
-            found.path, media_type="application/octet-stream", headers={"content-disposition": "attachment"}
-        )
+        return download(served.documents.content(file_id, reader.readable))
 
     @routes.delete("/files/{file_id}")
     def delete(file_id: str, served: Served, _: Uploader) -> dict[str, Any]:
