@@ -1,6 +1,10 @@
 """One battery over every adapter of a language model that stands in the folder."""
 
+import socket
+import threading
+from dataclasses import replace
 from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -56,3 +60,70 @@ def test_a_limit_makes_the_next_answer_shorter_and_leaves_the_model_as_it_was(ad
 
 def test_a_key_is_not_shown_when_the_model_is_printed(adapter, endpoint):
     assert "sk-test" not in repr(adapter.build(endpoint))
+
+
+class Elsewhere:
+    """Sends every request on to another host, and notes what arrives there."""
+
+    def __init__(self):
+        self.paths, self.keys = [], []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                outer.paths.append(self.path)
+                self.rfile.read(int(self.headers.get("content-length", 0)))
+                if self.path == "/stolen":
+                    outer.keys.append(str(self.headers))
+                # The same server by another name: another host to whoever follows.
+                self.send_response(307)
+                self.send_header("location", f"http://127.0.0.2:{outer.port}/stolen")
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            do_GET = do_POST  # noqa: N815
+
+            def log_message(self, *args):
+                pass
+
+        self._server = ThreadingHTTPServer(("0.0.0.0", 0), Handler)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def elsewhere():
+    found = Elsewhere()
+    yield found
+    found.close()
+
+
+def asked(adapter, endpoint) -> Exception:
+    with pytest.raises(Exception) as failed:  # each client has errors of its own
+        list(adapter.build(endpoint).stream("Hello?"))
+    return failed.value
+
+
+def networked(adapter) -> None:
+    if adapter.__name__.endswith("llamacpp"):
+        pytest.skip("runs in this process and calls nobody")
+
+
+def test_a_redirect_to_another_host_is_not_followed_with_the_key(adapter, endpoint, elsewhere):
+    networked(adapter)
+    asked(adapter, replace(endpoint, base_url=f"http://127.0.0.1:{elsewhere.port}"))
+    assert len(elsewhere.paths) == 1
+    assert elsewhere.keys == []
+
+
+def test_the_metadata_service_is_no_language_model(adapter, endpoint, monkeypatch):
+    networked(adapter)
+    connected = []
+    real = socket.socket.connect
+    monkeypatch.setattr(socket.socket, "connect", lambda s, to: connected.append(to[0]) or real(s, ("127.0.0.1", 9)))
+    asked(adapter, replace(endpoint, base_url="http://169.254.169.254"))
+    assert connected == []

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 def no_settings_of_this_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"ZUINIG_{name.upper()}", raising=False)
+        monkeypatch.delenv(f"ZUINIG_{name.upper()}_FILE", raising=False)
 
 
 def test_the_page_of_settings_is_the_one_made_of_the_code() -> None:
@@ -89,3 +90,36 @@ def test_only_sqlite_is_a_database() -> None:
     assert Settings(data_dir="/somewhere").url == "sqlite:////somewhere/zuinig.db"
     with pytest.raises(ConfigurationError, match="sqlite"):
         _ = Settings(database_url="postgresql://localhost/zuinig").url
+
+
+@pytest.mark.parametrize("name", module.secrets())
+def test_a_secret_is_read_from_a_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("sk-of-a-file\n")
+    monkeypatch.setenv(f"ZUINIG_{name.upper()}_FILE", str(tmp_path / "secret"))
+    found = getattr(load(), name)
+    assert found.get_secret_value() == "sk-of-a-file"
+    assert "sk-of-a-file" not in repr(load())
+
+
+def test_a_secret_comes_from_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "secret").write_text("sk-of-a-file")
+    monkeypatch.setenv("ZUINIG_LLM_API_KEY_FILE", str(tmp_path / "secret"))
+    monkeypatch.setenv("ZUINIG_LLM_API_KEY", "sk-plain")
+    with pytest.raises(ConfigurationError, match="not both") as error:
+        load()
+    assert "sk-" not in error.value.message
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe"])
+def test_a_file_that_holds_no_secret_is_named(content: bytes | None, tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv("ZUINIG_LLM_API_KEY_FILE", str(path))
+    with pytest.raises(ConfigurationError, match=f"ZUINIG_LLM_API_KEY_FILE names .*{path}"):
+        load()
+
+
+def test_each_key_among_the_settings_is_a_secret() -> None:
+    named = {name for name in Settings.model_fields if name.endswith(("_key", "_secret", "_password", "_token"))}
+    assert named <= set(module.secrets())

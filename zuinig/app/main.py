@@ -54,6 +54,7 @@ def create_app(services: Services) -> FastAPI:
         description=zuinig.__doc__ or "",
         docs_url=None,  # their pages load scripts from another origin
         redoc_url=None,
+        responses=errors.SCHEMA,
         lifespan=lifespan,
     )
     app.state.services = services

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.integrations.httpx_client.oauth2_client import httpx2 as http
 from authlib.integrations.starlette_client import OAuth
 from joserfc.errors import JoseError
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from zuinig.app import people
+from zuinig.core import outbound
 from zuinig.core.db import Database
 from zuinig.core.errors import ConfigurationError, Conflict, Forbidden, NotReady, Unauthenticated
 from zuinig.core.settings import Settings
@@ -37,6 +39,14 @@ class Claims:
     groups: tuple[str, ...] | None
 
 
+class _Checked(AsyncOAuth2Client):  # type: ignore[misc]
+    """What the provider's own metadata names is called too, but for the addresses that nobody names by right."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        outbound.guard(self, "local")
+
+
 class Provider:
     """Made only where ZUINIG_OIDC_ISSUER is set."""
 
@@ -47,7 +57,7 @@ class Provider:
         self._settings = settings
         secret = settings.oidc_client_secret
         issuer = (settings.oidc_issuer or "").rstrip("/")
-        self._client = OAuth().register(
+        self._client: Any = OAuth().register(
             "provider",
             client_id=settings.oidc_client_id,
             client_secret=secret.get_secret_value() if secret is not None else None,
@@ -59,6 +69,7 @@ class Provider:
                 "timeout": 10,
             },
         )
+        self._client.client_cls = _Checked
 
     async def begin(self, request: Request, callback: str) -> Response:
         """To the provider's page. Raises NotReady where it does not answer."""

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+import langsmith
 import structlog
 from langchain_core.language_models import BaseChatModel
 
@@ -261,6 +262,8 @@ def _store(settings: Settings) -> ModuleType:
 
 def _models(settings: Settings, llm: BaseChatModel | None) -> list[Model]:
     """The small one first. llm: the client of it, which keeps to its own limits."""
+    # langchain-core sends questions and answers to LangSmith wherever a shell happens to have LANGSMITH_TRACING set.
+    langsmith.configure(enabled=False)
     found = []
     for endpoint in llm_adapters.endpoints(settings):
         if llm is not None and endpoint.rung == "small":

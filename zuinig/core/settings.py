@@ -6,10 +6,10 @@ from decimal import Decimal
 from functools import cached_property
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from zuinig.core.errors import ConfigurationError
@@ -278,6 +278,21 @@ class Settings(BaseSettings):
     def proxies(self) -> list[str]:
         return [part.strip() for part in (self.trusted_proxies or "").split(",") if part.strip()]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_of_files(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """ZUINIG_..._FILE holds the path of a secret, as Docker and Kubernetes mount them: an environment is easily
+        read by others, with `docker inspect` or out of a crash report.
+        """
+        for name in secrets():
+            path = os.environ.get(f"ZUINIG_{name.upper()}_FILE")
+            if not path:
+                continue
+            if given.get(name):
+                raise ValueError(f"set ZUINIG_{name.upper()} or ZUINIG_{name.upper()}_FILE, not both")
+            given[name] = _first_line(Path(path), f"ZUINIG_{name.upper()}_FILE")
+        return given
+
     @cached_property
     def url(self) -> str:
         """SQLAlchemy URL of the database. Raises ConfigurationError for anything but SQLite."""
@@ -325,6 +340,23 @@ class Settings(BaseSettings):
             )
 
 
+def secrets() -> list[str]:
+    """Names of the settings that are secrets, each of which may come from a file."""
+    return [
+        n for n, field in Settings.model_fields.items() if SecretStr in (field.annotation, *get_args(field.annotation))
+    ]
+
+
+def _first_line(path: Path, setting: str) -> str:
+    try:
+        found = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{setting} names a file that cannot be read: {path}") from error
+    if not found:
+        raise ValueError(f"{setting} names an empty file: {path}")
+    return found
+
+
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
@@ -339,7 +371,10 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"ZUINIG_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors()]
+        lines = [
+            f"ZUINIG_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" if e["loc"] else e["msg"]
+            for e in error.errors()
+        ]
         raise ConfigurationError("Settings that cannot be used: " + "; ".join(lines)) from error
 
 
@@ -354,7 +389,10 @@ def markdown() -> str:
         )
         if name == "data_dir":
             shown = "`~/.local/share/zuinig`"
-        rows.append(f"| `ZUINIG_{name.upper()}` | {shown or 'unset'} | {(field.description or '').replace('|', '/')} |")
+        meaning = field.description or ""
+        if name in secrets():
+            meaning += f" Or the path of a file that holds it, in `ZUINIG_{name.upper()}_FILE`."
+        rows.append(f"| `ZUINIG_{name.upper()}` | {shown or 'unset'} | {meaning.replace('|', '/')} |")
     return "\n".join(rows) + "\n"
 
 

@@ -16,7 +16,7 @@ from zuinig.app.api.deps import Editor, Reader, Sender, Served
 from zuinig.app.api.schemas import DocumentOut, Limit, Name, Page, document_out, page
 from zuinig.app.api.uploads import UploadRoute
 from zuinig.app.audit import Action
-from zuinig.app.documents import DocumentView
+from zuinig.app.documents import Content, DocumentView
 from zuinig.app.services import Services
 from zuinig.core.errors import BadRequest, NotFound, Unprocessable, ZuinigError
 from zuinig.core.settings import Settings
@@ -84,6 +84,12 @@ class HiddenOut(BaseModel):
 class SuspectedOut(BaseModel):
     passages: list[PassageOut]
     hidden: list[HiddenOut]
+
+
+def download(found: Content) -> FileResponse:
+    name = quote(found.filename, safe="")
+    headers = {"content-disposition": f"attachment; filename*=UTF-8''{name}"}
+    return FileResponse(found.path, media_type="application/octet-stream", headers=headers)
 
 
 def router(settings: Settings) -> APIRouter:
@@ -170,11 +176,7 @@ def _reading(routes: APIRouter) -> None:
         """The original file, always as a download: what people upload is never shown as a page of this site."""
         found = served.documents.content(document_id, reader.readable)
         served.audit.record(reader, "read", document_id, "file")
-        return FileResponse(
-            found.path,
-            media_type="application/octet-stream",
-            headers={"content-disposition": f"attachment; filename*=UTF-8''{quote(found.filename, safe='')}"},
-        )
+        return download(found)
 
     @routes.get("/{document_id}/passages")
     def passages(

@@ -23,6 +23,37 @@ MESSAGES = {
 }
 _KINDS = {401: "authentication_error", 429: "rate_limit_error"}
 
+# Of every route, in place of FastAPI's own description of a 422, which is not what is sent here.
+SCHEMA: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "Refused; `detail` says why, and what to do.",
+        "content": {
+            "application/problem+json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["type", "title", "status", "detail", "error"],
+                    "properties": {
+                        "type": {"type": "string"},
+                        "title": {"type": "string"},
+                        "status": {"type": "integer"},
+                        "detail": {"type": "string"},
+                        "instance": {"type": "string"},
+                        "error": {
+                            "type": "object",
+                            "properties": {
+                                "message": {"type": "string"},
+                                "type": {"type": "string"},
+                                "param": {"type": ["string", "null"]},
+                                "code": {"type": "string"},
+                            },
+                        },
+                    },
+                }
+            }
+        },
+    }
+}
+
 
 def problem(
     status: int,

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from zuinig.app.api.deps import Reader, Served
@@ -32,7 +33,7 @@ def readyz(served: Served) -> Health:
     return Health()
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 def metrics(served: Served, reader: Reader, request: Request) -> Response:
     """Prometheus text; scrape it with a key of scope read, of no person. Totals tell of what not all may read."""
     if reader.readable is not None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from zuinig.app.api import cache, sse
 from zuinig.app.api.deps import Asker, Editor, Reader, Sender, Served, Turned
-from zuinig.app.api.documents import note_upload
+from zuinig.app.api.documents import download, note_upload
 from zuinig.app.api.schemas import MOST_QUESTION_CHARS, Limit, Name, answer_out
 from zuinig.app.api.uploads import UploadRoute
 from zuinig.app.asked import Answered, Ask, Delta, Step
@@ -228,9 +228,7 @@ def _files(routes: APIRouter, settings: Settings) -> None:
     def content(file_id: str, served: Served, reader: Reader) -> FileResponse:
         found = served.documents.content(file_id, reader.readable)
         served.audit.record(reader, "read", file_id, "file")
-        return FileResponse(
-            found.path, media_type="application/octet-stream", headers={"content-disposition": "attachment"}
-        )
+        return download(found)
 
     @routes.delete("/files/{file_id}")
     def delete(file_id: str, served: Served, editor: Editor) -> dict[str, Any]:

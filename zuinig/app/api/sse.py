@@ -22,7 +22,9 @@ def event(name: str, data: Any) -> str:
 
 def data_line(value: Any) -> str:
     """An event without a name, as OpenAI's clients expect it."""
-    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
+    text = json.dumps(value, ensure_ascii=False)
+    # Half a surrogate, which a model's server may send, has no bytes: it would end the stream without a last event.
+    return f"data: {text.encode(errors='replace').decode()}\n\n"
 
 
 def stream(events: Iterable[str] | AsyncIterable[str], more: dict[str, str] | None = None) -> StreamingResponse:

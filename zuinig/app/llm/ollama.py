@@ -4,6 +4,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_ollama import ChatOllama
 
 from zuinig.app.llm import Endpoint
+from zuinig.core import outbound
 
 
 def build(endpoint: Endpoint) -> BaseChatModel:
@@ -13,7 +14,8 @@ def build(endpoint: Endpoint) -> BaseChatModel:
         temperature=0,
         num_predict=endpoint.max_output_tokens,
         num_ctx=endpoint.window_tokens,
-        client_kwargs={"timeout": endpoint.timeout_s},
+        client_kwargs={"timeout": endpoint.timeout_s, "follow_redirects": False},
+        sync_client_kwargs={"transport": outbound.transport("local")},
     )
 
 

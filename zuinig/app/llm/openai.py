@@ -5,6 +5,7 @@ from langchain_openai import ChatOpenAI
 from langchain_openai.chat_models.base import BaseChatOpenAI
 
 from zuinig.app.llm import Endpoint
+from zuinig.core import outbound
 
 
 def build(endpoint: Endpoint) -> BaseChatModel:
@@ -20,6 +21,7 @@ def build(endpoint: Endpoint) -> BaseChatModel:
         max_tokens=endpoint.max_output_tokens,
         timeout=endpoint.timeout_s,
         max_retries=0,
+        http_client=outbound.client("local", proxied=True, timeout=endpoint.timeout_s),
         # With a base URL of one's own, a stream reports no usage unless asked to.
         stream_usage=True,
     )

@@ -7,10 +7,12 @@ export async function* events(body) {
     if (done) return;
     text += value;
     for (let at = text.indexOf("\n\n"); at >= 0; at = text.indexOf("\n\n")) {
-      const [, name] = /^event: (.*)$/m.exec(text.slice(0, at)) ?? [];
-      const [, data] = /^data: (.*)$/m.exec(text.slice(0, at)) ?? [];
+      // Not by a pattern: to those, a line also ends at U+2028, which an answer may well hold.
+      const lines = text.slice(0, at).split("\n");
+      const field = (name) => lines.find((line) => line.startsWith(name))?.slice(name.length);
+      const name = field("event: ");
       text = text.slice(at + 2);
-      if (name) yield [name, JSON.parse(data)];
+      if (name) yield [name, JSON.parse(field("data: "))];
     }
   }
 }
