@@ -10,9 +10,11 @@ from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 from starlette.responses import Response
 
-from zuinig.app.api.deps import who
+from zuinig.app import rights
+from zuinig.app.api.deps import SESSION_COOKIE, who
+from zuinig.app.documents import DocumentView
 from zuinig.app.portal import curation, turns
-from zuinig.app.portal.words import LANGUAGES, named, reasons, translate
+from zuinig.app.portal.words import LANGUAGES, named, reasons, refused, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated, ZuinigError
 from zuinig.core.types import Principal, Scope
@@ -33,11 +35,12 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except ZuinigError as error:
+                served: Services = request.app.state.services
                 if "hx-request" in request.headers:
+                    error.message = refused(language_of(request, served), error.code, error.message)
                     raise
                 if isinstance(error, Unauthenticated):
                     return RedirectResponse("/portal/sign-in", status_code=303)
-                served: Services = request.app.state.services
                 principal = _principal(request, served)
                 return render(request, served, "problem.html", principal, problem=error.message, status=error.status)
 
@@ -78,6 +81,7 @@ def render(
             "here": here if principal else "/portal/",
             "principal": principal,
             "may": {scope.value: principal is not None and principal.may(scope) for scope in Scope},
+            "may_change": lambda view: principal is not None and _may_change(principal, view),
             "due": curation.due,
             "state": curation.state,
             "waiting": lambda: curation.waiting(served),
@@ -92,6 +96,23 @@ def render(
 def go(path: str) -> Response:
     """To another page, after what htmx sent was done."""
     return Response(status_code=204, headers={"hx-redirect": path})
+
+
+def signed_in(served: Services, response: Response, session: str) -> Response:
+    """The response, which carries the session from now on."""
+    response.set_cookie(
+        SESSION_COOKIE,
+        session,
+        max_age=int(served.settings.session_hours * 3600),
+        httponly=True,
+        samesite="lax",
+        secure=served.settings.secure_cookies,
+    )
+    return response
+
+
+def _may_change(principal: Principal, view: DocumentView) -> bool:
+    return principal.may(Scope.UPLOAD) and rights.may_edit(principal, view.collection_id)
 
 
 def _principal(request: Request, served: Services) -> Principal | None:

@@ -12,13 +12,13 @@ from starlette.staticfiles import StaticFiles
 
 from zuinig.app.api import chat
 from zuinig.app.api.deps import SESSION_COOKIE, Admin, Asker, Reader, Served, Uploader, check_same_origin
-from zuinig.app.portal import batch, imports, memories, review, savings, turns
-from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render
+from zuinig.app.portal import access, account, batch, groups, imports, memories, people, review, savings, turns
+from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render, signed_in
 from zuinig.app.portal.words import LANGUAGES, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated
 from zuinig.core.settings import Settings
-from zuinig.core.types import Principal, Verdict
+from zuinig.core.types import Principal, Scope, Verdict
 
 _WINDOW_CHARS = 20_000
 _DOCUMENTS_SHOWN = 50
@@ -45,6 +45,8 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.include_router(savings.router, max_body_size=_SMALL_BODY)
     for more in (memories.router, review.router):
         app.include_router(more, max_body_size=_ANSWER_BODY)
+    for more in (people.router, groups.router, access.router, account.router):
+        app.include_router(more, max_body_size=_SMALL_BODY)
     app.mount("/portal/static", _Static(directory=HERE / "static"), name="static")
 
     @app.get("/", include_in_schema=False)
@@ -182,12 +184,20 @@ def documents(
         found=found,
         more=more,
         collections=list(served.documents.collections(principal.readable).values()),
+        editable=_editable(served, principal),
         under_way=under_way,
         collection=collection,
         status_shown=status,
         after=after,
         link=link,
     )
+
+
+def _editable(served: Services, principal: Principal) -> list[str] | None:
+    """The names of the collections that somebody may upload into; None for all, and for new ones."""
+    if principal.editable is None:
+        return None
+    return [name for i, name in served.documents.collections().items() if i in principal.editable]
 
 
 class _Sent(BaseModel):
@@ -252,20 +262,12 @@ def document(
         before=text[first:start],
         quote=text[start:end],
         rest=text[end:last],
+        **(access.of_document(served, principal, document_id) if principal.may(Scope.ADMIN) else {}),
     )
 
 
 def _signed_in(served: Services, session: str) -> Response:
-    response = RedirectResponse("/portal/", status_code=303)
-    response.set_cookie(
-        SESSION_COOKIE,
-        session,
-        max_age=int(served.settings.session_hours * 3600),
-        httponly=True,
-        samesite="lax",
-        secure=served.settings.secure_cookies,
-    )
-    return response
+    return signed_in(served, RedirectResponse("/portal/", status_code=303), session)
 
 
 def _not_signed_in(request: Request, served: Services, why: str) -> Response:

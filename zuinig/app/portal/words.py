@@ -2,6 +2,8 @@
 
 import re
 
+from zuinig.app.portal.people_words import WORDS as _OF_PEOPLE
+
 LANGUAGES = ("en", "nl")
 
 _WORDS: dict[str, tuple[str, str]] = {
@@ -446,6 +448,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "More than 80 % of a budget for language models is used.",
         "Van een budget voor taalmodellen is meer dan 80 % verbruikt.",
     ),
+    **_OF_PEOPLE,
 }
 
 # Why a file was not read. The reasons of the service itself are in English, and say more.
@@ -511,6 +514,11 @@ def translate(language: str, key: str) -> str:
 def named(language: str, group: str, name: str) -> str:
     """As `translate`, for what the service may know more of than the portal: that keeps its own name."""
     return translate(language, f"{group}_{name}") if f"{group}_{name}" in _WORDS else name
+
+
+def refused(language: str, code: str, message: str) -> str:
+    """Why something was not done. message: what the service said, in English."""
+    return _WORDS[f"error_{code}"][LANGUAGES.index(language)] if f"error_{code}" in _WORDS else message
 
 
 def tell(language: str, note: str | None) -> str:
