@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from zuinig.app.cli import asking, budgets, evaluate, ingesting, keys, memory, model, own_models, running, training
+from zuinig.app.cli import (
+    access,
+    asking,
+    budgets,
+    evaluate,
+    ingesting,
+    keys,
+    memory,
+    model,
+    own_models,
+    people,
+    running,
+    training,
+)
 from zuinig.core.errors import ZuinigError
 
 app = typer.Typer(name="zuinig", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -16,6 +29,9 @@ own_models.register(model.app)
 app.add_typer(memory.app, name="memory")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
+app.add_typer(people.users, name="users")
+app.add_typer(people.groups, name="groups")
+app.add_typer(access.app, name="access")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(model.app, name="model")
 
