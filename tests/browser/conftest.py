@@ -34,10 +34,13 @@ def chromium():
 
 @pytest.fixture
 def open_page(chromium):
-    """opened(running) signs in by the link and gives the page. key_id: whose rights; the admin key's where unset."""
+    """opened(running) signs in by the link and gives the page. key_id: whose rights; the admin key's where unset.
+
+    person: name and password, to sign in with by the form in place of the link.
+    """
 
     @contextmanager
-    def opened(running, *, key_id=None, **options):
+    def opened(running, *, key_id=None, person=None, **options):
         wrong: list[str] = []
         context = chromium.new_context(**{"locale": "en-GB", **options})
         page = context.new_page()
@@ -47,8 +50,15 @@ def open_page(chromium):
         page.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((running.url, "data:")) else None)
         page.on("dialog", lambda d: (wrong.append(d.message) if "Delete this" not in d.message else None, d.accept()))
         page.wrong = wrong
-        link = running.services.auth.sign_in_link(key_id)
-        page.goto(f"{running.url}/portal/sign-in?token={link.split('token=')[1]}")
+        if person is None:
+            link = running.services.auth.sign_in_link(key_id)
+            page.goto(f"{running.url}/portal/sign-in?token={link.split('token=')[1]}")
+        else:
+            page.goto(f"{running.url}/portal/sign-in")
+            page.locator("#name").fill(person[0])
+            page.locator("#password").fill(person[1])
+            page.locator("#password").press("Enter")
+            page.wait_for_url("**/portal/")
         yield page
         context.close()
         assert wrong == []

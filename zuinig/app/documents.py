@@ -33,6 +33,7 @@ class DocumentView:
     path: str
     title: str
     collection: str
+    collection_id: int
     version: int
     status: DocumentStatus
     error: DocumentError | None
@@ -227,6 +228,7 @@ def _view(document: Document, collection: str, versions: Sequence[DocumentVersio
         path=document.path,
         title=document.title,
         collection=collection,
+        collection_id=document.collection_id,
         version=shown.number,
         status=DocumentStatus(newest.status),
         error=error,

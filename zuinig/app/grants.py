@@ -105,7 +105,7 @@ class Grants:
             ids = group_ids(session, readers) if readers is not None and own else None
             before = document.shelf_id
             if shelves.move(session, document, ids, own=own):
-                _forget(session, document_id, before)
+                forget(session, document_id, before)
                 # On its new shelf it is new to those who read there.
                 live = session.scalar(_live(document_id))
                 if live is not None:
@@ -125,7 +125,7 @@ def _live(document_id: str) -> sa.Select[int]:
     return sa.select(DocumentVersion.id).where(DocumentVersion.document_id == document_id, DocumentVersion.live)
 
 
-def _forget(session: Session, document_id: str, shelf_id: int) -> None:
+def forget(session: Session, document_id: str, shelf_id: int) -> None:
     """Answers of a language model that were made of the shelf: it read more than it cites."""
     listed = sa.func.instr("," + Memory.scope + ",", f",{shelf_id},") > 0
     ids = session.scalars(

@@ -147,6 +147,13 @@ class People:
         with self._db.read() as session:
             return [GroupInfo(g.id, g.name, n, g.created_at) for g, n in session.execute(wanted)]
 
+    def group(self, name: str) -> GroupInfo:
+        """By name. Raises NotFound."""
+        found = next((g for g in self.groups() if g.name == name), None)
+        if found is None:
+            raise NotFound(f"There is no group {name[:100]!r}; `zuinig groups list` shows them.", param="groups")
+        return found
+
     def delete_group(self, group_id: str) -> None:
         """What only it might read, nobody but admins and curators reads from then on. Raises NotFound."""
         with self._db.write() as session:

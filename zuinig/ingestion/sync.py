@@ -31,10 +31,12 @@ def sync(
     collection: str,
     *,
     prune: bool,
+    readers: Sequence[str] | None = None,
     progress: Callable[[Synced], None] = lambda _: None,
 ) -> list[Synced]:
     """Queue what is new or changed under the roots.
 
+    readers: ids of the groups that alone read what is added or replaced; None leaves that as it is.
     prune: delete what came from folders of these names and is there no more; what else the collection holds stays.
     """
     results: list[Synced] = []
@@ -42,7 +44,7 @@ def sync(
     for path, relative in walk(roots):
         name = clean_path(relative)
         seen.add(name)
-        result = _one(uploads, path, name, collection)
+        result = _one(uploads, path, name, collection, readers)
         results.append(result)
         progress(result)
     if prune:
@@ -75,10 +77,10 @@ def _name(root: Path) -> str:
     return root.resolve().name or "root"
 
 
-def _one(uploads: Uploads, path: Path, name: str, collection: str) -> Synced:
+def _one(uploads: Uploads, path: Path, name: str, collection: str, readers: Sequence[str] | None) -> Synced:
     try:
         with path.open("rb") as stream:
-            accepted = uploads.accept(name, stream, collection)
+            accepted = uploads.accept(name, stream, collection, readers=readers)
     except ZuinigError as error:
         return Synced(name, "rejected", reason=error.message)
     except OSError as error:

@@ -1,6 +1,6 @@
 """Accepting, replacing and deleting documents. A document is known by its collection and path, and by its bytes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal
@@ -19,8 +19,10 @@ from zuinig.retrieval.index import changed
 Outcome = Literal["created", "replaces", "unchanged"]
 DEFAULT_COLLECTION = "default"
 
-# Called in the transaction in which a document is deleted; the dialog memory listens.
+# Called in the transaction in which a document is deleted, or gets other readers than those of the shelf (by its id)
+# that it stood on; the dialog memory listens.
 OnDelete = Callable[[Session, str], None]
+OnMove = Callable[[Session, str, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,18 @@ class Accepted:
 
 class Uploads:
     def __init__(
-        self, db: Database, files: Files, *, max_bytes: int, on_delete: OnDelete, open_to_all: bool = True
+        self,
+        db: Database,
+        files: Files,
+        *,
+        max_bytes: int,
+        on_delete: OnDelete,
+        on_move: OnMove,
+        open_to_all: bool = True,
     ) -> None:
         """open_to_all: whether everybody may read a collection that an upload makes."""
-        self._db, self._files, self._max_bytes, self._on_delete = db, files, max_bytes, on_delete
+        self._db, self._files, self._max_bytes = db, files, max_bytes
+        self._on_delete, self._on_move = on_delete, on_move
         self._readers = None if open_to_all else ()
 
     def accept(
@@ -46,11 +56,13 @@ class Uploads:
         *,
         document_id: str | None = None,
         by: str | None = None,
+        readers: Sequence[str] | None = None,
     ) -> Accepted:
         """Keep the bytes and queue them. When this returns, a kill no longer loses them.
 
         document_id: the document of which these bytes are the next version; without it, the one of that collection
-        and path. Raises DocumentError, TooLarge, NotFound.
+        and path. readers: ids of the groups that alone read the document, where these bytes are new to it; None leaves
+        it to those who read it, or its collection, already. Raises DocumentError, TooLarge, NotFound.
         """
         path = clean_path(name)
         with self._files.receive(stream) as (received, sha256, size):
@@ -64,6 +76,8 @@ class Uploads:
             with self._db.write() as session:
                 document = self._document(session, path, sha256, collection, document_id, by)
                 accepted = _register(session, document, path, sha256, size)
+                if readers is not None and accepted.outcome != "unchanged":
+                    self._give_to(session, document, readers, new=accepted.outcome == "created")
                 # Under the write lock, so that no deletion of the same bytes comes between row and file.
                 self._files.keep(received, sha256)
             return accepted
@@ -82,6 +96,13 @@ class Uploads:
             session.execute(sa.delete(Document).where(Document.id == document_id))
             self._on_delete(session, document_id)
         remove_unused(self._db, self._files, hashes)
+
+    def _give_to(self, session: Session, document: Document, readers: Sequence[str], *, new: bool) -> None:
+        """Before any worker sees the version: at no moment do others read it."""
+        before = document.shelf_id
+        # Of a new document nothing was answered yet.
+        if shelves.move(session, document, readers, own=True) and not new:
+            self._on_move(session, document.id, before)
 
     def _document(
         self, session: Session, path: str, sha256: str, collection: str, document_id: str | None, by: str | None

@@ -5,6 +5,7 @@ import sys
 import typer
 
 from zuinig.app.cli import (
+    access,
     asking,
     audit,
     budgets,
@@ -14,10 +15,10 @@ from zuinig.app.cli import (
     memory,
     model,
     own_models,
+    people,
     personal,
     running,
     training,
-    users,
 )
 from zuinig.core.errors import ZuinigError
 
@@ -31,7 +32,9 @@ own_models.register(model.app)
 app.add_typer(memory.app, name="memory")
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(keys.app, name="keys")
-app.add_typer(users.app, name="users")
+app.add_typer(people.users, name="users")
+app.add_typer(people.groups, name="groups")
+app.add_typer(access.app, name="access")
 app.add_typer(audit.app, name="audit")
 app.add_typer(budgets.app, name="budgets")
 app.add_typer(model.app, name="model")

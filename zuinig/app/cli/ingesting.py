@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,22 +32,31 @@ def ingest(
     prune: Annotated[
         bool, typer.Option("--prune", help="Delete what came from these folders and is not there any more.")
     ] = False,
+    reader: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this group, editors, curators and admins read what this run adds or replaces; may be given "
+            "several times. Left out: new documents are read as their collection is, others as before."
+        ),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Go on, and follow changes until Ctrl-C.")] = False,
 ) -> None:
     """Skip what is unchanged, add what is new, replace what changed. Exit code 1 where a file failed."""
     if prune and any(p.is_file() for p in paths):
         raise typer.BadParameter("--prune compares with whole folders; name no single files with it.")
     with services() as built:
-        failed = _once(built, paths, collection, prune)
+        readers = [built.people.group(name).id for name in reader] if reader else None
+        run = partial(_once, built, paths, collection, prune, readers)
+        failed = run()
         if not watch:
             raise typer.Exit(1 if failed else 0)
         # The way to end it, also while a change is being taken in: what was not is found the next time.
         with suppress(KeyboardInterrupt):
-            _follow(built, paths, collection, prune)
+            _follow(paths, run)
 
 
-def _once(built: Services, paths: Sequence[Path], collection: str, prune: bool) -> int:
-    """Returns how many files failed."""
+def _once(built: Services, paths: Sequence[Path], collection: str, prune: bool, readers: Sequence[str] | None) -> int:
+    """Returns how many files failed. readers: ids of groups."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     begun = time.monotonic()
     with Progress(*columns, console=err, transient=True) as bar:
@@ -57,7 +67,15 @@ def _once(built: Services, paths: Sequence[Path], collection: str, prune: bool) 
             bar.advance(task)
             note(built.audit, result)
 
-        results = sync(built.db, built.uploads, paths, collection, prune=prune, progress=done)
+        results = sync(
+            built.db,
+            built.uploads,
+            paths,
+            collection,
+            prune=prune,
+            readers=readers,
+            progress=done,
+        )
         ids = [r.document_id for r in results if r.document_id and r.action in ("added", "replaced")]
         if ids:
             bar.update(task, description="Reading", total=len(ids), completed=0)
@@ -105,12 +123,12 @@ def _report(results: Sequence[Synced], views: dict[str, DocumentView], seconds: 
     return counts.get("failed", 0) + counts.get("rejected", 0)
 
 
-def _follow(built: Services, paths: Sequence[Path], collection: str, prune: bool) -> None:
+def _follow(paths: Sequence[Path], run: Callable[[], int]) -> None:
     from watchfiles import watch  # noqa: PLC0415  # only for --watch
 
     out.print("Watching for changes; end with Ctrl-C.")
     behind = True  # on what changed while the folder was first read, before the watch began
     for changes in watch(*paths, debounce=1000, yield_on_timeout=True, raise_interrupt=False):
         if changes or behind:
-            _once(built, paths, collection, prune)
+            run()
         behind = False

@@ -1,5 +1,6 @@
 """keys: make, list and revoke API keys; a new sign-in link."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ from rich.table import Table
 
 from zuinig.app.audit import COMMAND_LINE
 from zuinig.app.cli._shared import out, services
+from zuinig.core.tables import now
 from zuinig.core.types import Scope
 
 app = typer.Typer(no_args_is_help=True, help="API keys and sign-in links.")
@@ -25,12 +27,22 @@ def create(
     ] = None,
     user: Annotated[str | None, typer.Option(help="On whose account the ledger and budgets put it.")] = None,
     group: Annotated[str | None, typer.Option(help="The group that budgets count it with.")] = None,
+    person: Annotated[
+        str | None, typer.Option("--for", help="The user whose rights it has at most; counts on their account.")
+    ] = None,
+    expires: Annotated[int | None, typer.Option(min=1, help="Days until it is no longer valid.")] = None,
 ) -> None:
     """Make a key. It is shown once."""
     with services() as built:
         collections = built.search.collection_ids(collection or None)
         info, key = built.auth.create_key(
-            name, scope or [Scope.READ, Scope.ASK], collections=collections, user=user, group=group
+            name,
+            scope or [Scope.READ, Scope.ASK],
+            collections=collections,
+            user_id=built.people.get(person).id if person else None,
+            user=user,
+            group=group,
+            expires_at=now() + timedelta(days=expires) if expires else None,
         )
         built.audit.record(COMMAND_LINE, "key_create", info.id, f"{info.name}: {', '.join(info.scopes)}")
     out.print(f"{info.id} ({', '.join(info.scopes)})", highlight=False)
@@ -40,14 +52,17 @@ def create(
 @app.command("list")
 def list_keys() -> None:
     """All keys; never the keys themselves."""
-    table = Table("id", "name", "user", "group", "scopes", "reads", "made", "revoked", box=None, pad_edge=False)
+    heads = "id", "name", "for", "user", "group", "scopes", "reads", "made", "expires", "revoked"
+    table = Table(*heads, box=None, pad_edge=False)
     with services() as built:
+        people = {p.id: p.name for p in built.people.all()}
         names = built.documents.collections()
         for k in built.auth.all_keys():
-            revoked = f"{k.revoked_at:%Y-%m-%d}" if k.revoked_at else ""
+            moments = (f"{at:%Y-%m-%d}" if at else "" for at in (k.created_at, k.expires_at, k.revoked_at))
             reads = "all" if k.collections is None else ", ".join(escape(names.get(i, "?")) for i in k.collections)
-            who = escape(k.name), escape(k.user or ""), escape(k.group or "")
-            table.add_row(k.id, *who, ", ".join(k.scopes), reads, f"{k.created_at:%Y-%m-%d}", revoked)
+            person = people.get(k.user_id or "", "")
+            who = escape(k.name), escape(person), escape(k.user or ""), escape(k.group or "")
+            table.add_row(k.id, *who, ", ".join(k.scopes), reads, *moments)
     out.print(table)
 
 

@@ -176,7 +176,7 @@ def set_dates(
     """A day that was not changed keeps its time of day."""
     m = api.one(memory_id, served, principal)
     moved = {
-        name: _moment(to)
+        name: moment(to)
         for name, to, at in (
             ("expires_at", sent.expires_at, m.expires_at),
             ("review_at", sent.review_at, m.review_at),
@@ -248,5 +248,5 @@ def _shown(
     )
 
 
-def _moment(day: date | None) -> datetime | None:
+def moment(day: date | None) -> datetime | None:
     return datetime.combine(day, time(), UTC) if day is not None else None

@@ -10,8 +10,10 @@ from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 from starlette.responses import Response
 
+from zuinig.app import rights
 from zuinig.app.api import errors
 from zuinig.app.api.deps import SESSION_COOKIE, who
+from zuinig.app.documents import DocumentView
 from zuinig.app.portal import curation, turns
 from zuinig.app.portal.words import LANGUAGES, named, reasons, told, translate
 from zuinig.app.services import Services
@@ -34,11 +36,12 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except ZuinigError as error:
+                served: Services = request.app.state.services
                 if "hx-request" in request.headers:
+                    error.message = told(language_of(request, served), error)
                     raise
                 if isinstance(error, Unauthenticated):
                     return RedirectResponse("/portal/sign-in", status_code=303)
-                served: Services = request.app.state.services
                 principal = _principal(request, served)
                 problem = told(language_of(request, served), error)
                 page = render(request, served, "problem.html", principal, problem=problem, status=error.status)
@@ -82,6 +85,7 @@ def render(
             "here": here if principal else "/portal/",
             "principal": principal,
             "may": {scope.value: principal is not None and principal.may(scope) for scope in Scope},
+            "may_change": lambda view: principal is not None and _may_change(principal, view),
             "due": curation.due,
             "state": curation.state,
             "waiting": lambda: curation.waiting(served),
@@ -94,10 +98,12 @@ def render(
     )
 
 
-def signed_in(served: Services, session: str) -> Response:
-    """To the portal, with the session in a cookie that no script reads and no other site sends along."""
+def signed_in(served: Services, session: str, response: Response | None = None) -> Response:
+    """The response, to the portal if left out, with the session in a cookie that no script reads and no other site
+    sends along.
+    """
     served.audit.record(served.auth.of_session(session), "sign_in")
-    response = RedirectResponse("/portal/", status_code=303)
+    response = response or RedirectResponse("/portal/", status_code=303)
     response.set_cookie(
         SESSION_COOKIE,
         session,
@@ -112,6 +118,10 @@ def signed_in(served: Services, session: str) -> Response:
 def go(path: str) -> Response:
     """To another page, after what htmx sent was done."""
     return Response(status_code=204, headers={"hx-redirect": path})
+
+
+def _may_change(principal: Principal, view: DocumentView) -> bool:
+    return principal.may(Scope.UPLOAD) and rights.may_edit(principal, view.collection_id)
 
 
 def _principal(request: Request, served: Services) -> Principal | None:

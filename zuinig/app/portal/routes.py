@@ -22,7 +22,20 @@ from zuinig.app.api.deps import (
     check_same_origin,
     sign_in_attempt,
 )
-from zuinig.app.portal import batch, imports, marks, memories, oidc, review, savings, turns
+from zuinig.app.portal import (
+    access,
+    account,
+    batch,
+    groups,
+    imports,
+    marks,
+    memories,
+    oidc,
+    people,
+    review,
+    savings,
+    turns,
+)
 from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render, signed_in
 from zuinig.app.portal.words import LANGUAGES, translate
 from zuinig.app.services import Services
@@ -56,6 +69,8 @@ def install(app: FastAPI, services: Services) -> None:
     app.include_router(savings.router, max_body_size=_SMALL_BODY)
     for more in (memories.router, review.router):
         app.include_router(more, max_body_size=_ANSWER_BODY)
+    for more in (people.router, groups.router, access.router, account.router):
+        app.include_router(more, max_body_size=_SMALL_BODY)
     app.mount("/portal/static", _Static(directory=HERE / "static"), name="static")
 
     @app.get("/", include_in_schema=False)
@@ -214,6 +229,7 @@ def documents(
         found=found,
         more=more,
         collections=list(served.documents.collections(principal.readable).values()),
+        editable=_editable(served, principal),
         under_way=under_way,
         collection=collection,
         status_shown=status,
@@ -221,6 +237,13 @@ def documents(
         after=after,
         link=link,
     )
+
+
+def _editable(served: Services, principal: Principal) -> list[str] | None:
+    """The names of the collections that somebody may upload into; None for all, and for new ones."""
+    if principal.editable is None:
+        return None
+    return [name for i, name in served.documents.collections().items() if i in principal.editable]
 
 
 class _Sent(BaseModel):
@@ -291,6 +314,7 @@ def document(
         cut=(first > 0, last < len(text)),
         pieces=marks.pieces(text, (first, last), (start, end), flags),
         found=found,
+        **(access.of_document(served, principal, document_id) if principal.may(Scope.ADMIN) else {}),
     )
 
 

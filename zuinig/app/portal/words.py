@@ -2,6 +2,7 @@
 
 import re
 
+from zuinig.app.portal.people_words import WORDS as _OF_PEOPLE
 from zuinig.core.errors import ZuinigError
 
 LANGUAGES = ("en", "nl")
@@ -486,6 +487,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "More than 80 % of a budget for language models is used.",
         "Van een budget voor taalmodellen is meer dan 80 % verbruikt.",
     ),
+    **_OF_PEOPLE,
 }
 
 # Why a file was not read. The reasons of the service itself are in English, and say more.
@@ -571,7 +573,8 @@ def reasons(language: str) -> dict[str, str]:
 
 
 def told(language: str, error: ZuinigError) -> str:
-    """What a page says of an error."""
-    if error.retry_after_s is None:
-        return error.message
-    return translate(language, error.code).format(s=error.retry_after_s)
+    """What a page says of an error; what nobody translated stays as the service said it."""
+    if error.retry_after_s is not None:
+        return translate(language, error.code).format(s=error.retry_after_s)
+    key = f"error_{error.code}"
+    return translate(language, key) if key in _WORDS else error.message
