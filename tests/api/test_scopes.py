@@ -100,7 +100,7 @@ ROUTES = {
     ("GET", "/v1/files/{file_id}/content"): Needs(READ),
     ("GET", "/metrics"): Needs(READ),
 }
-# Of whoever asks, whatever the scope: tests/api/test_people.py.
+# Of whoever asks, whatever the scope: test_foreign.py and tests/unit/test_accounts.py.
 OWN = {
     ("GET", "/v1/me"),
     ("PUT", "/v1/me/password"),

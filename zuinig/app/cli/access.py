@@ -1,5 +1,6 @@
 """access: who reads and edits a collection, or reads a single document."""
 
+import json
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -7,6 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from zuinig.app.audit import COMMAND_LINE
 from zuinig.app.cli._shared import out, services
 from zuinig.app.grants import CollectionGrants, Readers
 from zuinig.app.services import Services
@@ -57,14 +59,22 @@ def set_access(
         if document is not None:
             if not said or editor or no_editors:
                 raise typer.BadParameter("Of a document say --everyone, --reader, --nobody or --inherit.")
-            _show_document(document, built.grants.set_document(document, readers, own=not inherit))
+            found = built.grants.set_document(document, readers, own=not inherit)
+            _note(built, document, found.groups, own=found.own)
+            _show_document(document, found)
         elif collection is not None:
             if inherit or (editor and no_editors) or not (said or editor or no_editors):
                 raise typer.BadParameter("Of a collection say who reads it, who edits it (--editor), or both.")
             before = _before(built, collection)
             editors = [] if no_editors else editor or before.editors
             wanted = readers if said else before.readers
-            _show([built.grants.set_collection(collection, readers=wanted, editors=editors)])
+            granted = built.grants.set_collection(collection, readers=wanted, editors=editors)
+            _note(built, f"collection {collection}", granted.readers, editors=granted.editors)
+            _show([granted])
+
+
+def _note(built: Services, target: str, readers: Sequence[str] | None, **more: object) -> None:
+    built.audit.record(COMMAND_LINE, "grant", target, json.dumps({"readers": readers, **more}, ensure_ascii=False))
 
 
 def _before(built: Services, name: str) -> CollectionGrants:

@@ -35,6 +35,7 @@ def create(
     secret = _password() if password else None
     with services() as built:
         made = built.people.create(name, role=role, display_name=display_name, password=secret, groups=group or ())
+        built.audit.record(COMMAND_LINE, "user_create", made.id, f"{made.name}: {made.role}")
     _said(made, "added")
 
 
@@ -92,6 +93,8 @@ def change(
     with services() as built:
         wanted = [] if no_groups else group or None
         changed = built.people.change(name, role=role, display_name=display_name, groups=wanted)
+        detail = f"{changed.role}, {', '.join(changed.groups) or 'no groups'}"
+        built.audit.record(COMMAND_LINE, "user_change", changed.id, detail)
     _said(changed, "changed")
 
 
@@ -100,6 +103,7 @@ def close(name: Named) -> None:
     """Close an account: its sessions and keys end at once. `reopen` undoes it, but for the keys."""
     with services() as built:
         closed = built.people.change(name, disabled=True)
+        built.audit.record(COMMAND_LINE, "user_close", closed.id)
     _said(closed, "closed; sessions and keys have ended")
 
 
@@ -108,6 +112,7 @@ def reopen(name: Named) -> None:
     """Open an account again, with the role and groups it had."""
     with services() as built:
         opened = built.people.change(name, disabled=False)
+        built.audit.record(COMMAND_LINE, "user_change", opened.id, "reopened")
     _said(opened, "open again")
 
 
@@ -117,6 +122,7 @@ def password(name: Named) -> None:
     with services() as built:
         known = built.people.get(name)
         built.people.set_password(known.id, _password())
+        built.audit.record(COMMAND_LINE, "password_change", known.id)
     out.print(f"The password of {escape(known.name)} is set; the sessions there were have ended.", highlight=False)
 
 
@@ -142,6 +148,7 @@ def create_group(name: str) -> None:
     """Add a group."""
     with services() as built:
         made = built.people.create_group(name)
+        built.audit.record(COMMAND_LINE, "group_create", made.id, made.name)
     out.print(f"{escape(made.name)} is added.", highlight=False)
 
 
@@ -164,6 +171,7 @@ def delete_group(name: str) -> None:
     with services() as built:
         gone = built.people.group(name)
         built.people.delete_group(gone.id)
+        built.audit.record(COMMAND_LINE, "group_delete", gone.id, gone.name)
     out.print(f"{escape(gone.name)} is deleted; it had {gone.members} members.", highlight=False)
 
 
