@@ -1,6 +1,7 @@
 """What tests share: a service that listens, services without workers, embedders, a passage made up."""
 
 import importlib
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +11,9 @@ from fakes import FakeEmbedder
 from llama import Build
 from running import Running
 
+from zuinig.app.audit import Audit
 from zuinig.app.services import Services, build
+from zuinig.core.db import Database, migrate
 from zuinig.core.settings import Settings
 from zuinig.core.types import Hit
 from zuinig.retrieval import embed, read
@@ -55,6 +58,28 @@ def toy_answers_are_remembered() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(read, "_LASTING", 0.8)
         yield
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory) -> Path:
+    """An empty database."""
+    path = tmp_path_factory.mktemp("template") / "zuinig.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def db(migrated, tmp_path) -> Iterator[Database]:
+    """A database without services."""
+    shutil.copy(migrated, tmp_path / "zuinig.db")
+    found = Database(f"sqlite:///{tmp_path / 'zuinig.db'}")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def audit(db) -> Audit:
+    return Audit(db, Settings())
 
 
 @pytest.fixture

@@ -1,9 +1,14 @@
 """Stand-ins where the real part would only cost time."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 
 from zuinig.memory.verify import Verifier, Wording
 from zuinig.retrieval.embed import Vectors
@@ -15,6 +20,30 @@ TOPICS = {
     "boat": ("Which member owns the old wooden boat?", "The old wooden boat: member {} owns it."),
     "soup": ("How many litres of soup are cooked?", "Soup is cooked by the {} litres."),
 }
+
+
+class Gossip(BaseChatModel):
+    """A language model that tells all the numbers it was shown, and cites the first passage alone.
+
+    sentence: what it says them in, with {} where they go.
+    """
+
+    sentence: str = "It is {} [1]."
+    numbers: str = r"\b1\d{4}\b"
+
+    @property
+    def _llm_type(self) -> str:
+        return "gossip"
+
+    def _generate(self, messages: list[Any], *_: Any, **__: Any) -> ChatResult:
+        shown = "\n".join(str(m.content) for m in messages)
+        told = " or ".join(dict.fromkeys(re.findall(self.numbers, shown))) or "nothing"
+        message = AIMessage(
+            self.sentence.format(told),
+            usage_metadata={"input_tokens": 9, "output_tokens": 9, "total_tokens": 18},
+            response_metadata={"finish_reason": "stop"},
+        )
+        return ChatResult(generations=[ChatGeneration(message=message)])
 
 
 class FakeEmbedder:

@@ -1,11 +1,29 @@
-"""Servers of language models that say what a test scripts."""
+"""Servers that answer what a test scripts, of language models above all."""
 
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Scripted:
+class Serving:
+    """A server on a port of its own that answers as the handler says."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler], *, host: str = "127.0.0.1", path: str = "") -> None:
+        class Quiet(handler):
+            def log_message(self, *args):
+                pass
+
+        self._server = ThreadingHTTPServer((host, 0), Quiet)
+        self.port = self._server.server_port
+        self.url = f"http://127.0.0.1:{self.port}{path}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Scripted(Serving):
     """Speaks OpenAI's streaming chat protocol. script: what each request gets; the last one for all that follow.
 
     A model named in models has a script of its own. A step is a status, a text, a text with its finish reason, or a
@@ -42,17 +60,8 @@ class Scripted:
                 whole = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "m", **data}
                 self.wfile.write(f"data: {json.dumps(whole)}\n\n".encode())
 
-            def log_message(self, *args):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        super().__init__(Handler, path="/v1")
 
     def asked(self) -> list[str]:
         """The models, in the order in which they were asked."""
         return [request["model"] for request in self.requests]
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()

@@ -1,11 +1,11 @@
 """Answers of Anthropic's Messages API: a scripted server on a real socket, through the real client."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from running import ingest
+from scripted import Serving
 
 from zuinig.app.asked import Ask
 from zuinig.app.llm import endpoints
@@ -20,7 +20,7 @@ QUESTION = "What is the maximum hotel price per night in Antwerp?"
 ANSWER = "At most 143 euros per night [1]."
 
 
-class Messages:
+class Messages(Serving):
     """script: what each request gets: a status, or a text with its stop reason, None where the stream breaks off."""
 
     def __init__(self, *script):
@@ -55,16 +55,7 @@ class Messages:
             def event(self, kind, **data):
                 self.wfile.write(f"event: {kind}\ndata: {json.dumps({'type': kind, **data})}\n\n".encode())
 
-            def log_message(self, *args):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """Documents that tell a model what to do, and a model that obeys: what of it reaches anybody else."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import httpx
 import pytest
 import sqlalchemy as sa
 from running import Running
-from scripted import Scripted
+from scripted import Scripted, Serving
 
 from zuinig.app.services import build
 from zuinig.core.settings import Settings
@@ -25,7 +24,7 @@ HONEST = "# Invoices\n\nInvoices of the Nortrek works are paid to the bank accou
 OBEYS = "Invoices are paid to the bank account NL66EVIL0000000001 [1]."
 
 
-class Canary:
+class Canary(Serving):
     """A server that nobody has a reason to ask for anything."""
 
     def __init__(self):
@@ -39,16 +38,7 @@ class Canary:
 
             do_POST = do_HEAD = do_GET  # noqa: N815
 
-            def log_message(self, *args):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import json
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from running import Running
+from scripted import Serving
 
 from zuinig.app.services import build
 from zuinig.core import settings
@@ -17,7 +17,7 @@ ANSWER = "At most 143 euros per night [1]."
 COUNTS = {"prompt_eval_count": 90, "eval_count": 9}
 
 
-class Ollama:
+class Ollama(Serving):
     """Speaks /api/chat: a JSON object a line. `script` is what each request gets: a status, or lines."""
 
     def __init__(self):
@@ -35,16 +35,7 @@ class Ollama:
                 for line in [{"error": "scripted"}] if isinstance(step, int) else step:
                     self.wfile.write(json.dumps(line).encode() + b"\n")
 
-            def log_message(self, *args):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 def pieces(text: str) -> list[dict]:

@@ -1,15 +1,15 @@
 """One battery over every adapter of a language model that stands in the folder."""
 
 import socket
-import threading
 from dataclasses import replace
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from types import ModuleType, SimpleNamespace
 
 import pytest
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr
+from scripted import Serving
 
 from zuinig.app import llm
 from zuinig.app.llm import Endpoint
@@ -62,7 +62,7 @@ def test_a_key_is_not_shown_when_the_model_is_printed(adapter, endpoint):
     assert "sk-test" not in repr(adapter.build(endpoint))
 
 
-class Elsewhere:
+class Elsewhere(Serving):
     """Sends every request on to another host, and notes what arrives there."""
 
     def __init__(self):
@@ -83,16 +83,7 @@ class Elsewhere:
 
             do_GET = do_POST  # noqa: N815
 
-            def log_message(self, *args):
-                pass
-
-        self._server = ThreadingHTTPServer(("0.0.0.0", 0), Handler)
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler, host="0.0.0.0")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shutil
 from datetime import timedelta
 
 import pytest
@@ -12,33 +11,12 @@ import sqlalchemy as sa
 from zuinig.app.api.audit import exported
 from zuinig.app.asked import Ask
 from zuinig.app.audit import Audit, Wanted, address
-from zuinig.core.db import Database, migrate
 from zuinig.core.settings import Settings
 from zuinig.core.tables import Answer, AuditEvent, now
 from zuinig.core.types import Principal, Scope
 
 ANNA = Principal("usr_1", "usr_1", "anna", frozenset({Scope.ASK}))
 BOB = Principal("key_1", "key_1", "bob", frozenset({Scope.ASK}))
-
-
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory):
-    path = tmp_path_factory.mktemp("template") / "zuinig.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture
-def db(migrated, tmp_path):
-    shutil.copy(migrated, tmp_path / "zuinig.db")
-    found = Database(f"sqlite:///{tmp_path / 'zuinig.db'}")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def audit(db):
-    return Audit(db, Settings())
 
 
 def rows(audit, **wanted):

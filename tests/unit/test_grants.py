@@ -3,9 +3,7 @@
 from typing import Any
 
 import pytest
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from fakes import Gossip
 from running import ingest
 
 from zuinig.app.asked import Ask
@@ -16,6 +14,8 @@ from zuinig.core.settings import Settings
 from zuinig.core.types import Role, Source
 
 HOTEL = "What is the maximum hotel price per night in Antwerp?"
+PRICES = (("anna", 143), ("bram", 99))
+GOSSIP = "Employees may book hotels up to {} euros per night in Antwerp [1]."
 TEXT = "# Travel\n\n## Hotels\n\nEmployees may book hotels up to {} euros per night in Antwerp.\n"
 
 
@@ -27,9 +27,6 @@ def office(services):
         services.people.create(name, groups=[group])
     services.ids = {name: ingest(services, f"{name}.md", TEXT.format(price), "house") for name, price in PRICES}
     return services
-
-
-PRICES = (("anna", 143), ("bram", 99))
 
 
 @pytest.fixture
@@ -138,29 +135,11 @@ def test_a_curators_answer_for_a_collection_goes_on_being_served_when_a_document
             assert (asked.source, asked.answer) == (Source.MEMORY, "Ann."), (name, collections)
 
 
-class Gossip(BaseChatModel):
-    """Tells of all it was shown, and cites the first alone."""
-
-    @property
-    def _llm_type(self) -> str:
-        return "gossip"
-
-    def _generate(self, messages: list[Any], *_: Any, **__: Any) -> ChatResult:
-        shown = "\n".join(str(m.content) for m in messages)
-        prices = [p for p in ("143", "99") if p in shown]
-        message = AIMessage(
-            f"Employees may book hotels up to {' or '.join(prices)} euros per night in Antwerp [1].",
-            response_metadata={"finish_reason": "stop"},
-            usage_metadata={"input_tokens": 9, "output_tokens": 9, "total_tokens": 18},
-        )
-        return ChatResult(generations=[ChatGeneration(message=message)])
-
-
 def test_what_a_model_made_of_a_document_it_did_not_cite_is_not_told_to_who_may_no_longer_read_it(
     tmp_path, monkeypatch
 ):
     settings = Settings(data_dir=tmp_path, ingest_workers=0, specialist_wrong_budget=0, llm="openai:gossip")
-    services = build(settings, llm=Gossip())
+    services = build(settings, llm=Gossip(sentence=GOSSIP, numbers="143|99"))
     try:
         for name, group in (("anna", "HR"), ("bram", "Sales")):
             services.people.create_group(group)

@@ -8,27 +8,21 @@ value is used once, so that a number alone tells where an answer comes from.
 import io
 import itertools
 import re
-import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from fakes import TOPICS, WordEmbedder
-from hypothesis import HealthCheck
-from hypothesis import settings as trials
+from fakes import TOPICS, Gossip
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from stateful import run
 
 from zuinig.app.asked import Ask
-from zuinig.app.services import build, parser
+from zuinig.app.services import build
 from zuinig.core.settings import Settings
 from zuinig.core.types import Reach
 from zuinig.ingestion.parse import Parser
 from zuinig.ingestion.pipeline import work_one
-from zuinig.retrieval import embed
 
 NUMBER = re.compile(r"\b1\d{4}\b")
 GROUPS = ("A", "B")
@@ -40,34 +34,16 @@ topics, documents = st.sampled_from(list(TOPICS)), st.sampled_from(DOCUMENTS)
 readers = st.one_of(st.none(), st.sets(st.sampled_from(GROUPS)).map(sorted))
 
 
-class Gossip(BaseChatModel):
-    @property
-    def _llm_type(self) -> str:
-        return "gossip"
-
-    def _generate(self, messages: list[Any], *_: Any, **__: Any) -> ChatResult:
-        shown = "\n".join(str(m.content) for m in messages)
-        told = " and ".join(dict.fromkeys(NUMBER.findall(shown))) or "nothing"
-        message = AIMessage(
-            f"It is {told} [1].",
-            usage_metadata={"input_tokens": 9, "output_tokens": 9, "total_tokens": 18},
-            response_metadata={"finish_reason": "stop"},
-        )
-        return ChatResult(generations=[ChatGeneration(message=message)])
-
-
 class Office(RuleBasedStateMachine):
     """says: document -> the values it gives now. open_to: collection or document -> groups, None for everybody; of a
     document only where it has readers of its own.
     """
 
-    def __init__(self, empty: Path, folder: Path, reading: Parser) -> None:
+    def __init__(self, fresh: Callable[[], Path], reading: Parser) -> None:
         super().__init__()
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(empty, folder)
         self.reading = reading
         settings = Settings(
-            data_dir=folder, ingest_workers=0, suggest_every_minutes=0, specialist_wrong_budget=0, llm="openai:gossip"
+            data_dir=fresh(), ingest_workers=0, suggest_every_minutes=0, specialist_wrong_budget=0, llm="openai:gossip"
         )
         self.services = build(settings, llm=Gossip())
         self.says: dict[str, set[str]] = {}
@@ -160,13 +136,4 @@ class Office(RuleBasedStateMachine):
 
 @pytest.mark.timeout(300)
 def test_nobody_is_told_what_they_may_not_read_at_that_moment(tmp_path, monkeypatch) -> None:
-    embedder = WordEmbedder()
-    monkeypatch.setattr(embed, "load", lambda *_, **__: embedder)
-    build(Settings(data_dir=tmp_path / "empty", ingest_workers=0)).close()
-    with parser(Settings(data_dir=tmp_path)) as reading:
-        run_state_machine_as_test(
-            lambda: Office(tmp_path / "empty", tmp_path / "data", reading),
-            settings=trials(
-                max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-            ),
-        )
+    run(Office, tmp_path, monkeypatch, steps=20)

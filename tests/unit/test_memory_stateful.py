@@ -6,15 +6,12 @@ Every value is used once, so that a number alone tells from which version an ans
 import io
 import itertools
 import re
-import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from fakes import TOPICS, WordEmbedder
-from hypothesis import HealthCheck
-from hypothesis import settings as trials
+from fakes import TOPICS
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,18 +19,17 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
+from stateful import run
 
 from zuinig.app.asked import Answered, Ask
-from zuinig.app.services import build, parser
+from zuinig.app.services import build
 from zuinig.core.settings import Settings
 from zuinig.core.types import Citation, MemoryStatus, Source
 from zuinig.ingestion.parse import Parser
 from zuinig.ingestion.pipeline import work_one
 from zuinig.memory.candidates import Remembered
 from zuinig.memory.importing import Pair
-from zuinig.retrieval import embed
 
 PATHS = ["a.md", "b.md"]
 NUMBER = re.compile(r"\b1\d{4}\b")
@@ -44,12 +40,10 @@ topics, paths = st.sampled_from(list(TOPICS)), st.sampled_from(PATHS)
 class Life(RuleBasedStateMachine):
     """documents: path -> topic -> the value it gives now. written: topic -> the answer that people gave."""
 
-    def __init__(self, empty: Path, folder: Path, reading: Parser) -> None:
+    def __init__(self, fresh: Callable[[], Path], reading: Parser) -> None:
         super().__init__()
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(empty, folder)
         self.reading = reading
-        self.services = build(Settings(data_dir=folder, ingest_workers=0, specialist_wrong_budget=0.2))
+        self.services = build(Settings(data_dir=fresh(), ingest_workers=0, specialist_wrong_budget=0.2))
         self.principal = self.services.auth.of_key(self.services.auth.ensure_admin_key().read_text().strip())
         self.documents: dict[str, dict[str, str]] = {}
         self.ids: dict[str, str] = {}
@@ -178,13 +172,4 @@ class Life(RuleBasedStateMachine):
 
 @pytest.mark.timeout(300)
 def test_nothing_stale_is_ever_served(tmp_path, monkeypatch) -> None:
-    embedder = WordEmbedder()
-    monkeypatch.setattr(embed, "load", lambda *_, **__: embedder)
-    build(Settings(data_dir=tmp_path / "empty", ingest_workers=0)).close()
-    with parser(Settings(data_dir=tmp_path)) as reading:
-        run_state_machine_as_test(
-            lambda: Life(tmp_path / "empty", tmp_path / "data", reading),
-            settings=trials(
-                max_examples=10, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
-            ),
-        )
+    run(Life, tmp_path, monkeypatch, steps=15)

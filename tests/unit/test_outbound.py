@@ -1,12 +1,12 @@
 """Which addresses are called, over real sockets: each attack here succeeds with a plain httpx.Client."""
 
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import anyio
 import httpx
 import pytest
+from scripted import Serving
 
 from zuinig.core import outbound
 
@@ -46,7 +46,7 @@ def test_public_addresses_are_in_reach(address):
     assert outbound.permitted(address, "local")
 
 
-class Site:
+class Site(Serving):
     """Answers "secret" on loopback, and redirects /to?URL there."""
 
     def __init__(self):
@@ -63,16 +63,7 @@ class Site:
                 self.end_headers()
                 self.wfile.write(b"secret")
 
-            def log_message(self, *args):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Handler)
 
 
 @pytest.fixture

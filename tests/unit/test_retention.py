@@ -1,7 +1,6 @@
 """What expires by setting, what stays of it, and that nothing goes before its time."""
 
 import io
-import shutil
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -11,12 +10,12 @@ import sqlalchemy as sa
 from alembic import command
 
 from zuinig.app import retention as module
-from zuinig.app.audit import Audit, Wanted
+from zuinig.app.audit import Wanted
 from zuinig.app.ledger import Ledger
 from zuinig.app.removal import Removed
 from zuinig.app.retention import Expired, Retention
 from zuinig.app.summary import Span, total
-from zuinig.core.db import Database, _config, migrate, schema_differences
+from zuinig.core.db import _config, migrate, schema_differences
 from zuinig.core.settings import Settings
 from zuinig.core.tables import Answer, Conversation, Document, Feedback, LedgerEntry, Suggestion, first_id, now
 from zuinig.core.types import Source, SuggestionKind, SuggestionStatus, Usage, Verdict
@@ -24,26 +23,6 @@ from zuinig.ingestion.files import Files
 from zuinig.ingestion.upload import Uploads
 
 NOTHING = Expired(Removed(), 0)
-
-
-@pytest.fixture(scope="module")
-def migrated(tmp_path_factory):
-    path = tmp_path_factory.mktemp("template") / "zuinig.db"
-    migrate(f"sqlite:///{path}")
-    return path
-
-
-@pytest.fixture
-def db(migrated, tmp_path):
-    shutil.copy(migrated, tmp_path / "zuinig.db")
-    found = Database(f"sqlite:///{tmp_path / 'zuinig.db'}")
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def audit(db):
-    return Audit(db, Settings())
 
 
 @pytest.fixture

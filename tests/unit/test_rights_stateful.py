@@ -7,13 +7,11 @@ Every value is used once, so that a number alone tells where an answer comes fro
 import io
 import itertools
 import re
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakes import TOPICS, WordEmbedder
-from hypothesis import HealthCheck
-from hypothesis import settings as trials
+from fakes import TOPICS
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -21,18 +19,17 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
+from stateful import run
 
 from zuinig.app.asked import Answered, Ask
-from zuinig.app.services import build, parser
+from zuinig.app.services import build
 from zuinig.core.errors import Conflict
 from zuinig.core.settings import Settings
 from zuinig.core.types import MemoryStatus, Principal, Reach, Scope, Verdict
 from zuinig.ingestion.parse import Parser
 from zuinig.ingestion.pipeline import work_one
 from zuinig.memory.feedback import judge
-from zuinig.retrieval import embed
 
 COLLECTIONS = ["alpha", "beta"]
 NUMBER = re.compile(r"\b1\d{4}\b")
@@ -47,13 +44,11 @@ class Office(RuleBasedStateMachine):
     rejected: answers, as texts, that a curator called wrong and no curator approved since.
     """
 
-    def __init__(self, empty: Path, folder: Path, reading: Parser) -> None:
+    def __init__(self, fresh: Callable[[], Path], reading: Parser) -> None:
         super().__init__()
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(empty, folder)
         self.reading = reading
         self.services = build(
-            Settings(data_dir=folder, ingest_workers=0, specialist_wrong_budget=0.2, suggest_every_minutes=0)
+            Settings(data_dir=fresh(), ingest_workers=0, specialist_wrong_budget=0.2, suggest_every_minutes=0)
         )
         self.documents: dict[str, dict[str, str]] = {}
         self.ids: dict[str, str] = {}
@@ -181,13 +176,4 @@ class Office(RuleBasedStateMachine):
 
 @pytest.mark.timeout(300)
 def test_nobody_is_ever_told_what_is_not_for_them(tmp_path, monkeypatch) -> None:
-    embedder = WordEmbedder()
-    monkeypatch.setattr(embed, "load", lambda *_, **__: embedder)
-    build(Settings(data_dir=tmp_path / "empty", ingest_workers=0)).close()
-    with parser(Settings(data_dir=tmp_path)) as reading:
-        run_state_machine_as_test(
-            lambda: Office(tmp_path / "empty", tmp_path / "data", reading),
-            settings=trials(
-                max_examples=10, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-            ),
-        )
+    run(Office, tmp_path, monkeypatch, steps=20)
