@@ -128,7 +128,7 @@ def test_access_to_a_collection_is_said_and_what_is_left_out_stays(zuinig, db, f
     assert len(sees(db, "anna")) == 2
 
     zuinig("access", "set", "handbook", "--reader", "sales")
-    assert "1 members" in zuinig("groups", "delete", "sales").out
+    assert "1 members" in zuinig("groups", "delete", "sales", "--yes").out
     assert sees(db, "anna") == set()
 
 

@@ -148,7 +148,7 @@ def test_the_first_admin_is_invited_and_nothing_is_required(tmp_path, serve, ope
             hers.get_by_role("link", name="People").click()
             hers.get_by_role("link", name="ada").click()
             hers.get_by_role("button", name="Close the account").click()
-            expect(hers.locator("#said")).to_contain_text("cannot close your own account")
+            expect(hers.locator("#said")).to_contain_text("cannot close or demote your own account")
             hers.wrong[:] = [w for w in hers.wrong if "409" not in w]
     with open_page(running) as page:  # and the link stays
         expect(page.get_by_role("link", name="People")).to_be_visible()

@@ -1,11 +1,13 @@
 """Users, groups, passwords and keys: who gets in, what they may do, and what ends when they leave."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
+from zuinig.app import attempts
 from zuinig.app import auth as auth_module
-from zuinig.core.errors import BadRequest, Conflict, Forbidden, NotFound, Unauthenticated, Unprocessable
+from zuinig.core.errors import BadRequest, Conflict, NotFound, Unauthenticated, Unprocessable
 from zuinig.core.tables import now
 from zuinig.core.types import Role, Scope
 
@@ -76,7 +78,7 @@ def test_who_has_no_password_cannot_sign_in_by_one(services, people):
 
 def test_each_wrong_password_after_some_doubles_the_wait(services, anna, monkeypatch):
     moment = now()
-    monkeypatch.setattr(auth_module, "now", lambda: moment)
+    monkeypatch.setattr(attempts, "now", lambda: moment)
     for _ in range(5):
         with pytest.raises(Unauthenticated, match="wrong"):
             services.auth.sign_in(anna.name, "guess")
@@ -98,6 +100,31 @@ def test_each_wrong_password_after_some_doubles_the_wait(services, anna, monkeyp
     assert services.auth.sign_in(anna.name, PASSWORD)
 
 
+def test_nobody_is_locked_out_by_what_others_try_and_no_name_tells_whether_it_is_there(services, anna):
+    told = {}
+    for name in (anna.name, "nobody"):
+        for _ in range(8):
+            with pytest.raises(Unauthenticated) as refused:
+                services.auth.sign_in(name, "guess", address="192.0.2.1")
+            told.setdefault(name, []).append(refused.value.code)
+    assert told["nobody"] == told[anna.name]
+    assert "locked" in told["nobody"]
+    assert services.auth.sign_in(anna.name, PASSWORD, address="192.0.2.2")
+
+
+def test_of_many_guesses_at_a_time_no_more_are_looked_at(services, anna, monkeypatch):
+    looked = []
+    monkeypatch.setattr(auth_module, "matches", lambda *_: bool(looked.append(1)))
+
+    def guess(_: int) -> None:
+        with pytest.raises(Unauthenticated):
+            services.auth.sign_in(anna.name, "guess")
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(guess, range(16)))
+    assert len(looked) <= 5
+
+
 def test_what_a_person_leaves_behind_lets_nobody_in(services, people, anna):
     cookie = services.auth.sign_in(anna.name, PASSWORD)
     _, key = services.auth.create_key("laptop", [Scope.ASK], user_id=anna.id)
@@ -117,16 +144,17 @@ def test_what_a_person_leaves_behind_lets_nobody_in(services, people, anna):
 
 
 def test_a_new_password_ends_the_sessions_there_are(services, people, anna):
-    cookie = services.auth.sign_in(anna.name, PASSWORD)
-    with pytest.raises(Forbidden):
-        people.change_own_password(anna.id, "wrong", "another long one")
+    _, key = services.auth.create_key("laptop", [Scope.ASK], user_id=anna.id)
+    cookies = services.auth.sign_in(anna.name, PASSWORD), services.auth.sign_in_with_key(key)
     with pytest.raises(Unprocessable):
-        people.change_own_password(anna.id, PASSWORD, "short")
-    assert services.auth.of_session(cookie)
-    people.change_own_password(anna.id, PASSWORD, "another long one")
-    with pytest.raises(Unauthenticated):
-        services.auth.of_session(cookie)
+        people.set_password(anna.id, "short")
+    assert [services.auth.of_session(cookie).id for cookie in cookies] == [anna.id] * 2
+    people.set_password(anna.id, "another long one")
+    for cookie in cookies:
+        with pytest.raises(Unauthenticated):
+            services.auth.of_session(cookie)
     assert session(services, "another long one")
+    assert services.auth.of_key(key).id == anna.id
 
 
 def test_signing_out_makes_a_copy_of_the_cookie_worthless(services, anna):

@@ -105,22 +105,30 @@ class Answers:
         climb = self._begin(ask, principal)
         with climb.stage("memory"):
             self._recall_into(climb)
-        yield climb.recalled
-        if climb.served is None and ask.memory != "only":
-            self._retrieve(climb)
-            yield from self._answer(climb)
-        if climb.source == Source.NONE and not climb.answer:
-            climb.answer = wording.not_covered(ask.question)
-        if climb.source != Source.LLM:
-            yield Delta(climb.answer)
-        usage = self._usage(climb)
+        try:
+            yield climb.recalled
+            if climb.served is None and ask.memory != "only":
+                self._retrieve(climb)
+                yield from self._answer(climb)
+            if climb.source == Source.NONE and not climb.answer:
+                climb.answer = wording.not_covered(ask.question)
+            if climb.source != Source.LLM:
+                yield Delta(climb.answer)
+        except GeneratorExit:
+            # Who hangs up was told all the same, and it has cost what it cost.
+            if climb.answer or climb.calls:
+                self._conclude(climb)
+            raise
+        yield self._conclude(climb)
+
+    def _conclude(self, climb: _Climb) -> Answered:
+        usage, ask = self._usage(climb), climb.ask
         climb.timing["total"] = round((time.perf_counter() - climb.begun) * 1000, 2)
         if not ask.recorded:
-            yield _answered(climb, usage, new_id("ans"), memory_id=None)
-            return
-        climb.notice = climb.notice or self._budgets.warn(climb.budgets, usage, principal)
+            return _answered(climb, usage, new_id("ans"), memory_id=None)
+        climb.notice = climb.notice or self._budgets.warn(climb.budgets, usage, climb.principal)
         answer_id, memory_id = self._record(climb, usage)
-        yield _answered(climb, usage, answer_id, memory_id=memory_id)
+        return _answered(climb, usage, answer_id, memory_id=memory_id)
 
     def covers(self, question: str, scope: str) -> bool:
         """Whether the documents of the scope hold an answer by now. scope: see `Reach.scope`."""
@@ -201,23 +209,13 @@ class Answers:
         # What hangs on a conversation is nobody else's.
         shared = None if climb.depends else same
         pieces = self._rungs.ask(Wanted(climb.standalone, reading, shared, climb.begun))
-        while True:
-            try:
-                piece = next(pieces)
-            except StopIteration as end:
-                reply: Reply = end.value
-                break
-            if piece:
-                climb.answer += piece
-                yield Delta(piece)
-        climb.calls = reply.calls
-        if reply.error is not None:
-            return reply.error
-        climb.source = Source.LLM if reply.text else Source.NONE
-        climb.answer, climb.citations, climb.confidence = reply.text, reply.citations, reply.confidence
-        # An answer that does not wholly stand on the documents is shown, but never handed to the next person.
-        climb.remembers, climb.flagged, climb.model = reply.sound, reply.flagged, reply.model
-        return None
+        try:
+            reply = yield from _told(climb, pieces)
+        except GeneratorExit:
+            # A model that was asked is paid for, whoever listens: its end is waited for.
+            _take(climb, _last_of(pieces))
+            raise
+        return _take(climb, reply)
 
     # The books
 
@@ -328,6 +326,39 @@ class Answers:
                 doubtful=climb.flagged,
             ),
         )
+
+
+def _told(climb: _Climb, pieces: Iterator[str]) -> Generator[Delta, None, Reply]:
+    while True:
+        try:
+            piece = next(pieces)
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
+        if piece:
+            climb.answer += piece
+            yield Delta(piece)
+
+
+def _last_of(pieces: Iterator[str]) -> Reply:
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            reply: Reply = end.value
+            return reply
+
+
+def _take(climb: _Climb, reply: Reply) -> LLMFailed | None:
+    """Returns why there is no answer, where there is none."""
+    climb.calls = reply.calls
+    if reply.error is not None:
+        return reply.error
+    climb.source = Source.LLM if reply.text else Source.NONE
+    climb.answer, climb.citations, climb.confidence = reply.text, reply.citations, reply.confidence
+    # An answer that does not wholly stand on the documents is shown, but never handed to the next person.
+    climb.remembers, climb.flagged, climb.model = reply.sound, reply.flagged, reply.model
+    return None
 
 
 def _answered(climb: _Climb, usage: Usage, answer_id: str, *, memory_id: int | None) -> Answered:

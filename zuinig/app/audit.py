@@ -21,6 +21,7 @@ Action = Literal[
     "sign_in_link",  # handed out at the command line
     "ask",
     "search",  # passages were shown without an answer
+    "feedback",
     "read",  # a document was opened: its file, its text or its passages
     "upload",
     "replace",

@@ -14,6 +14,7 @@ from argon2.exceptions import VerifyMismatchError
 from sqlalchemy.orm import Session
 
 from zuinig.app import rights
+from zuinig.app.attempts import Attempts
 from zuinig.core.db import Database
 from zuinig.core.errors import BadRequest, NotFound, Unauthenticated
 from zuinig.core.settings import Settings
@@ -21,9 +22,6 @@ from zuinig.core.tables import ApiKey, PortalSession, SignIn, User, now
 from zuinig.core.types import Principal, Scope
 
 _SIGN_IN_HOURS = 24
-# Of wrong passwords in a row, from which on each doubles the wait, up to a quarter of an hour.
-_FREE_TRIES = 4
-_LONGEST_LOCK_S = 900
 _WRONG = "Name or password is wrong."
 
 _hasher = PasswordHasher()
@@ -47,7 +45,7 @@ class KeyInfo:
 
 class Auth:
     def __init__(self, db: Database, settings: Settings) -> None:
-        self._db, self._settings = db, settings
+        self._db, self._settings, self._attempts = db, settings, Attempts()
 
     # Keys
 
@@ -168,44 +166,38 @@ class Auth:
         """A session for an API key. Raises Unauthenticated."""
         return self._open(key_id=self.of_key(key).key_id)
 
-    def sign_in(self, name: str, password: str) -> str:
+    def sign_in(self, name: str, password: str, *, address: str = "") -> str:
         """A session for a person. Raises Unauthenticated; after some wrong passwords in a row also for the right one,
-        until the wait is over.
+        until the wait is over. address: whose attempts count together.
         """
-        with self._db.read() as session:
-            user = session.scalar(sa.select(User).where(User.name == name.strip().lower()))
-        wait = (user.locked_until - now()).total_seconds() if user is not None and user.locked_until else 0
-        right = matches(user.password_hash if user is not None else None, password)
-        if wait > 0:
-            raise Unauthenticated(
-                f"There were too many wrong passwords; try again in {int(wait) + 1} seconds.", code="locked"
-            )
-        if user is None or not right or user.disabled_at is not None:
-            if user is not None:
-                self._failed(user.id)
-            raise Unauthenticated(_WRONG, code="wrong_password")
-        return self.open_for(user.id, rehash=password if _hasher.check_needs_rehash(user.password_hash or "") else None)
+        return self.open_for(self.prove(name, password, address=address))
 
-    def open_for(self, user_id: str, *, rehash: str | None = None) -> str:
-        """A session for a person who is known to be that person. rehash: the password, to be kept as is now usual."""
+    def prove(self, name: str, password: str, *, address: str = "") -> str:
+        """The id of the person whose name and password these are. Raises Unauthenticated, as `sign_in` does."""
+        name = name.strip().lower()
+        self._attempts.take(name, address)
+        with self._db.read() as session:
+            user = session.scalar(sa.select(User).where(User.name == name))
+        right = matches(user.password_hash if user is not None else None, password)
+        if user is None or not right or user.disabled_at is not None:
+            raise Unauthenticated(_WRONG, code="wrong_password")
+        self._attempts.right(name, address)
+        if _hasher.check_needs_rehash(user.password_hash or ""):
+            self._rehash(user.id, password)
+        return user.id
+
+    def _rehash(self, user_id: str, password: str) -> None:
+        with self._db.write() as session:
+            session.execute(sa.update(User).where(User.id == user_id).values(password_hash=hashed(password)))
+
+    def open_for(self, user_id: str) -> str:
+        """A session for a person who is known to be that person. Raises Unauthenticated."""
         with self._db.write() as session:
             user = session.get(User, user_id)
             rights.of_user(session, user)
             assert user is not None
-            user.failed_sign_ins, user.locked_until, user.last_sign_in_at = 0, None, now()
-            if rehash is not None:
-                user.password_hash = hashed(rehash)
+            user.last_sign_in_at = now()
         return self._open(user_id=user_id)
-
-    def _failed(self, user_id: str) -> None:
-        with self._db.write() as session:
-            user = session.get(User, user_id)
-            if user is None:
-                return
-            user.failed_sign_ins += 1
-            over = user.failed_sign_ins - _FREE_TRIES
-            if over > 0:
-                user.locked_until = now() + timedelta(seconds=min(2.0 ** min(over, 20), _LONGEST_LOCK_S))
 
     # Sessions
 

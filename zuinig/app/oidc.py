@@ -20,7 +20,7 @@ from zuinig.core import outbound
 from zuinig.core.db import Database
 from zuinig.core.errors import ConfigurationError, Conflict, Forbidden, NotReady, Unauthenticated
 from zuinig.core.settings import Settings
-from zuinig.core.tables import Group, User
+from zuinig.core.tables import Group, Membership, User
 from zuinig.core.types import Role
 
 log = structlog.get_logger()
@@ -107,7 +107,10 @@ class Provider:
         return {k: v for k, v in found.items() if k in kept} if found.get("sub") == subject else {}
 
     def _claims(self, found: Mapping[str, Any]) -> Claims:
-        named = found.get(self._settings.oidc_name_claim) or found["sub"]
+        claim = self._settings.oidc_name_claim
+        if claim == "email" and found.get("email_verified") is not True:
+            raise Unauthenticated("The identity provider has not verified your e-mail address.", code="oidc_failed")
+        named = found.get(claim) or found["sub"]
         groups = found.get(self._settings.oidc_groups_claim)
         listed = [groups] if isinstance(groups, str) else groups
         return Claims(
@@ -133,9 +136,16 @@ def known(db: Database, settings: Settings, claims: Claims) -> str:
         if user is None:
             user = _first_time(session, settings, claims)
         user.display_name = claims.display_name or user.display_name
-        if claims.groups is not None:
-            _groups(session, settings, user, claims.groups)
+        if claims.groups is not None or _follows(session, settings, user):
+            # Many providers leave the claim out where there are none.
+            _groups(session, settings, user, claims.groups or ())
         return user.id
+
+
+def _follows(session: Session, settings: Settings, user: User) -> bool:
+    """Whether what the person may hangs on what the provider says."""
+    claimed = sa.select(Membership.user_id).where(Membership.user_id == user.id, Membership.claimed).limit(1)
+    return bool(settings.oidc_admin_group or settings.oidc_curator_group) or session.scalar(claimed) is not None
 
 
 def _first_time(session: Session, settings: Settings, claims: Claims) -> User:

@@ -8,9 +8,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from zuinig.app.auth import hashed, matches
+from zuinig.app.auth import hashed
 from zuinig.core.db import Database
-from zuinig.core.errors import Conflict, Forbidden, NotFound, Unprocessable
+from zuinig.core.errors import Conflict, NotFound, Unprocessable
 from zuinig.core.tables import ApiKey, Collection, Group, Membership, PortalSession, Shelf, User, now
 from zuinig.core.types import Role
 
@@ -110,20 +110,12 @@ class People:
             return _person(session, user)
 
     def set_password(self, user_id: str, password: str) -> None:
-        """Ends the sessions there are. Raises NotFound, Unprocessable."""
+        """Ends the sessions there are; keys go on. Raises NotFound, Unprocessable."""
         password_hash = hashed(_sound(password))
         with self._db.write() as session:
             user = find(session, user_id)
-            user.password_hash, user.failed_sign_ins, user.locked_until = password_hash, 0, None
-            session.execute(sa.delete(PortalSession).where(PortalSession.user_id == user.id))
-
-    def change_own_password(self, user_id: str, old: str, new: str) -> None:
-        """Raises Forbidden for a wrong old one, Unprocessable for a new one that is too short."""
-        with self._db.read() as session:
-            known = find(session, user_id).password_hash
-        if not matches(known, old):
-            raise Forbidden("The present password is wrong.", code="wrong_password", param="old")
-        self.set_password(user_id, new)
+            user.password_hash = password_hash
+            end_sessions(session, user.id)
 
     # Groups
 
@@ -204,9 +196,16 @@ def put_into(session: Session, user_id: str, ids: Sequence[str], *, claimed: boo
     session.flush()
 
 
+def end_sessions(session: Session, user_id: str) -> None:
+    """Those opened by the person's keys too."""
+    keys = sa.select(ApiKey.id).where(ApiKey.user_id == user_id)
+    mine = sa.or_(PortalSession.user_id == user_id, PortalSession.key_id.in_(keys))
+    session.execute(sa.delete(PortalSession).where(mine))
+
+
 def end_access(session: Session, user_id: str) -> None:
     """Sessions and keys of a person, at once."""
-    session.execute(sa.delete(PortalSession).where(PortalSession.user_id == user_id))
+    end_sessions(session, user_id)
     session.execute(
         sa.update(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None)).values(revoked_at=now())
     )

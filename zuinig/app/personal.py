@@ -29,15 +29,17 @@ class Owner:
         return (*((self.user_id,) if self.user_id is not None else ()), *self.key_ids)
 
 
-def find(session: Session, who: str) -> Owner:
-    """By the id or name of a user, or the name on whose account keys ask. Raises NotFound."""
+def find(session: Session, who: str, *, labels: bool = True) -> Owner:
+    """By the id or name of a user, or the name on whose account keys ask. labels: whether a key's `user`, which anybody
+    may come to be called, makes it that person's. Raises NotFound.
+    """
     name = who.strip().lower()
     user = session.get(User, who) or session.scalar(sa.select(User).where(User.name == name))
     name = user.name if user is not None else name
     # Whoever makes a key may spell the name as they like; SQLite folds no letters beyond ASCII.
     keys = session.scalars(sa.select(ApiKey).order_by(ApiKey.id)).all()
     own = [k for k in keys if user is not None and k.user_id == user.id]
-    by_name = [k for k in keys if k.user_id is None and (k.user or "").strip().lower() == name and name]
+    by_name = [k for k in keys if labels and k.user_id is None and (k.user or "").strip().lower() == name and name]
     if user is None and not by_name:
         raise NotFound("There is no such user, nor a key that asks on that account; `zuinig keys list` shows them.")
     mine = {k.id for k in (*own, *by_name)}
@@ -51,5 +53,5 @@ def find(session: Session, who: str) -> Owner:
 def of(session: Session, principal: Principal) -> Owner:
     """Who asks: the person, or for a key of no person the key alone."""
     if session.get(User, principal.id) is not None:
-        return find(session, principal.id)
+        return find(session, principal.id, labels=False)
     return Owner(None, (principal.id,), (), (principal.name,))

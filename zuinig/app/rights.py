@@ -17,7 +17,7 @@ _INVALID = "This API key is not valid; send `Authorization: Bearer` with one tha
 def require(principal: Principal, scope: Scope) -> None:
     """Raises Forbidden."""
     if not principal.may(scope):
-        raise Forbidden(f"{principal.name!r} lacks the scope {scope!r}; ask an admin for it.")
+        raise Forbidden(f"{principal.name!r} lacks the scope {scope.value!r}; ask an admin for it.")
 
 
 def of_key(session: Session, row: ApiKey | None) -> Principal:
@@ -37,7 +37,8 @@ def of_key(session: Session, row: ApiKey | None) -> Principal:
         readable = inside if readable is None else inside & readable
     limited = Principal(user.id, row.id, user.name, scopes)
     both = frozenset(s for s in Scope if limited.may(s) and user.may(s))
-    return Principal(user.id, row.id, user.name, both, readable, user.editable, user.user, row.group or user.group)
+    group, narrow = row.group or user.group, row.collections is not None or row.expires_at is not None
+    return Principal(user.id, row.id, user.name, both, readable, user.editable, user.user, group, narrow)
 
 
 def of_user(session: Session, user: User | None) -> Principal:

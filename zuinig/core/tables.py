@@ -364,8 +364,6 @@ class User(Base):
     password_hash: Mapped[str | None]  # Argon2id
     # Who the identity provider says it is: its issuer and its name for the person.
     subject: Mapped[str | None] = mapped_column(sa.Text, unique=True)
-    failed_sign_ins: Mapped[int] = mapped_column(default=0)  # since the last that went well
-    locked_until: Mapped[datetime | None]
     last_sign_in_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     disabled_at: Mapped[datetime | None]
@@ -445,7 +443,8 @@ class IndexChange(Base):
     __tablename__ = "index_changes"
     __table_args__ = (sa.Index("ix_index_changes_follow", "index", "seq"), {"sqlite_autoincrement": True})
     seq: Mapped[int] = mapped_column(primary_key=True)
-    index: Mapped[str] = mapped_column(sa.String(16))  # "passages", "memories" or "wordings"
+    # "passages", "memories" or "wordings"; "moved" is followed by no index: a document got another shelf.
+    index: Mapped[str] = mapped_column(sa.String(16))
     item_id: Mapped[int]
     added: Mapped[bool]
 

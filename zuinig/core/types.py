@@ -163,7 +163,7 @@ class Principal:
     id: of the user, else of the key; what is asked belongs to it. key_id: of the key that was sent; in the portal of
     the user. readable: the ids of the shelves whose documents it may read; None for all. editable: the ids of the
     collections whose documents it may change; None for all, and for making new ones. user, group: on whose account
-    it asks.
+    it asks. limited: by a key that a person may hand on, in what it reads or for how long.
     """
 
     id: str
@@ -174,6 +174,7 @@ class Principal:
     editable: frozenset[int] | None = None
     user: str | None = None
     group: str | None = None
+    limited: bool = False
 
     def may(self, scope: Scope) -> bool:
         return scope in self.scopes or Scope.ADMIN in self.scopes

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, undefer
 
 from zuinig.core.db import in_parts
 from zuinig.core.tables import Document, Evidence, Memory, Wording, now
-from zuinig.core.types import EVERYTHING, MemoryStatus, Reach
+from zuinig.core.types import EVERYTHING, MemoryStatus, Reach, Source
 from zuinig.memory.questions import question_key
 from zuinig.retrieval.embed import Vectors
 from zuinig.retrieval.index import VectorIndex
@@ -103,7 +103,9 @@ def visible(readable: frozenset[int] | None) -> sa.ColumnElement[bool]:
         return sa.true()
     # What was made out of everything may tell of anything, whatever it cites.
     open_to_all = sa.or_(Memory.scope != "", Memory.origin.in_(PEOPLE))
-    return sa.and_(open_to_all, _scope_readable(readable), _evidence_readable(readable))
+    # A language model tells more than it cites; out of service it may be because of what it did not cite.
+    served = sa.or_(Memory.origin != Source.LLM, Memory.status == MemoryStatus.LIVE)
+    return sa.and_(open_to_all, served, _scope_readable(readable), _evidence_readable(readable))
 
 
 def _scope_readable(readable: frozenset[int] | None) -> sa.ColumnElement[bool]:

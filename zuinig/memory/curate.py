@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database, in_parts
 from zuinig.core.errors import BadRequest, Conflict, NotFound
-from zuinig.core.tables import Evidence, Memory, Wording, now
-from zuinig.core.types import MemoryStatus
+from zuinig.core.tables import Evidence, Memory, Shelf, Wording, now
+from zuinig.core.types import MemoryStatus, Reach
 from zuinig.memory import history
 from zuinig.memory.candidates import PEOPLE, visible
 from zuinig.memory.feedback import dismiss
@@ -62,6 +62,8 @@ class Curate:
             if answer is not None and answer != memory.answer:
                 was.append(f"The answer was: {memory.answer}")
                 session.execute(sa.delete(Evidence).where(Evidence.memory_id == memory_id))
+                if memory.origin not in PEOPLE:
+                    memory.scope = scope_of_readers(session, memory.scope)
                 memory.citations, memory.origin = [], "human"
                 dismiss(session, memory_id)  # it was said of the answer that is gone
             history.note(session, [memory_id], "edit", by=by, detail="\n".join(was) or None)
@@ -189,6 +191,13 @@ class Curate:
         session.flush()
         changed(session, "wordings", [wording.id], added=not differs)
         return wording.id
+
+
+def scope_of_readers(session: Session, scope: str) -> str:
+    """For what a person writes in place of a rung's answer: of everything it was made of everything, which of a
+    person's words would mean that everybody may have them. Whoever may not read it all may not have it.
+    """
+    return scope or Reach(tuple(session.scalars(sa.select(Shelf.id)))).scope
 
 
 def fill(memory: Memory, question: str, answer: str, vector: Vectors, embedder: str, by: str) -> None:

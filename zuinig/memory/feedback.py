@@ -13,18 +13,27 @@ from zuinig.core.types import MemoryStatus, SuggestionKind, SuggestionStatus, Ve
 from zuinig.memory import history
 from zuinig.memory.freshness import take_out
 from zuinig.memory.questions import question_key
+from zuinig.retrieval.shelves import Readable, hidden
 
 _WRONG = "A reader called the answer wrong."
 
 
-def judge(session: Session, answer_id: str, owner_id: str, verdict: Verdict, correction: str | None) -> Feedback:
+def judge(
+    session: Session,
+    answer_id: str,
+    owner_id: str,
+    verdict: Verdict,
+    correction: str | None,
+    *,
+    readable: Readable = None,
+) -> Feedback:
     """The last word of an asker counts: it takes the place of what the same asker said of this answer before.
 
     A thumbs-down takes an unverified memory out of service until a curator has looked; a verified one stays, and comes
-    up for review. Raises NotFound for an answer that is not the asker's.
+    up for review. Raises NotFound for an answer that is not the asker's, or rests on what the asker may no longer read.
     """
     answer = session.get(Answer, answer_id)
-    if answer is None or answer.owner_id != owner_id:
+    if answer is None or answer.owner_id != owner_id or hidden(session, _cited(answer), readable):
         raise NotFound("There is no such answer.")
     session.execute(sa.delete(Feedback).where(Feedback.answer_id == answer_id, Feedback.owner_id == owner_id))
     row = Feedback(answer_id=answer_id, owner_id=owner_id, verdict=verdict, correction=correction)
@@ -34,6 +43,10 @@ def judge(session: Session, answer_id: str, owner_id: str, verdict: Verdict, cor
         _doubt(session, answer.memory_id)
     _suggest(session, answer, correction)
     return row
+
+
+def _cited(answer: Answer) -> set[str]:
+    return {c["document_id"] for c in answer.citations}
 
 
 def _doubt(session: Session, memory_id: int) -> None:

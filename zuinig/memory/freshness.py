@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database, in_parts
-from zuinig.core.tables import DocumentVersion, Evidence, IndexChange, Memory, Passage, now
+from zuinig.core.tables import Document, DocumentVersion, Evidence, IndexChange, Memory, Passage, now
 from zuinig.core.types import MemoryStatus
 from zuinig.memory import history
 from zuinig.memory.candidates import PEOPLE
@@ -50,7 +50,10 @@ class Freshness:
 
         def swapped(session: Session, document_id: str, version_id: int) -> None:
             reanchor(session, document_id, version_id)
-            live = set(session.scalars(sa.select(Memory.id).where(Memory.status == MemoryStatus.LIVE, _among(rivals))))
+            beside = _made_of(session, document_id)
+            live = set(
+                session.scalars(sa.select(Memory.id).where(Memory.status == MemoryStatus.LIVE, _among(rivals), beside))
+            )
             written = _of_people(session, live)
             take_out(
                 session,
@@ -190,6 +193,12 @@ _OUTDATED = sa.select(Evidence.memory_id).where(
 def outdated(session: Session, ids: Sequence[int]) -> set[int]:
     """Those of the memories with evidence that no live document version holds any more."""
     return set(session.scalars(_OUTDATED, {"these": list(ids)})) if ids else set()
+
+
+def _made_of(session: Session, document_id: str) -> sa.ColumnElement[bool]:
+    """Memories of a scope that the document stands in: in others it says nothing, and must not be told of."""
+    shelf = session.scalar(sa.select(Document.shelf_id).where(Document.id == document_id))
+    return sa.or_(Memory.scope == "", sa.func.instr("," + Memory.scope + ",", f",{shelf},") > 0)
 
 
 def _resting_on(session: Session, document_id: str) -> Sequence[int]:

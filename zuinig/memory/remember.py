@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from zuinig.core.tables import Evidence, Memory
-from zuinig.core.types import Citation, MemoryStatus
+from zuinig.core.types import Citation, MemoryStatus, Source
 from zuinig.memory import history
 from zuinig.memory.bound import bound
 from zuinig.memory.candidates import PEOPLE
@@ -16,6 +16,7 @@ from zuinig.memory.freshness import has_rivals, outdated, take_out
 from zuinig.memory.questions import question_key
 from zuinig.retrieval.embed import Vectors
 from zuinig.retrieval.index import changed
+from zuinig.retrieval.shelves import moved_since
 
 _FLAGGED = "It rests on a passage that seems to speak to a language model."
 
@@ -52,6 +53,8 @@ def remember(session: Session, new: NewMemory) -> int | None:
     """
     if not new.citations or bound(new.question) is not None:
         return None
+    if new.origin == Source.LLM and moved_since(session, new.since):
+        return None  # it may tell of what its next asker may not read, and does not cite
     key = question_key(new.question)
     if _called_wrong(session, key, new) or (new.doubtful and _waits(session, key, new.scope)):
         return None

@@ -18,7 +18,7 @@ from zuinig.core.tables import Answer, Feedback, LedgerEntry, Memory, Suggestion
 from zuinig.core.types import MemoryStatus, Source, SuggestionKind, SuggestionStatus, Verdict
 from zuinig.memory.bound import bound
 from zuinig.memory.calibrate import Calibration
-from zuinig.memory.curate import Curate
+from zuinig.memory.curate import Curate, scope_of_readers
 from zuinig.memory.questions import question_key
 from zuinig.memory.verify import Verifier, Wording
 from zuinig.retrieval.embed import Embedder, Vectors
@@ -148,7 +148,9 @@ class Suggest:
         if not answer.strip():
             raise BadRequest("Write the answer first: the documents do not hold it.", param="answer")
         if memory is None:
-            memory_id = self._curate.write(question, answer, scope=found.scope, by=by)
+            with self._db.read() as session:
+                scope = scope_of_readers(session, found.scope)
+            memory_id = self._curate.write(question, answer, scope=scope, by=by)
         else:
             memory_id = memory.id
             if (question, answer) != (memory.question, memory.answer):

@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +38,8 @@ _READ_AT_ONCE = 5_000
 _WIDER = {Codec.FLOAT32: 1, Codec.SQ8: 2, Codec.RABITQ: 10}
 # Where thousands are wanted, only the last of them could be missed.
 _MOST_MORE = 1_000
+# Of how many times what is wanted some may be to be found, and how much further to look where too few are.
+_AMONG, _WIDENS = 6, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,34 @@ class VectorIndex:
         They are not when another thread has brought the index further than this session can see: search again then.
         k = min(limit, len(self)).
         """
-        with self._lock:
-            wanted = self._follow(session)
-            ids, scores = self._store.search(queries, min(limit * _WIDER[self._codec], limit + _MOST_MORE))
-            of_snapshot = self._generation == wanted
+        ids, scores, of_snapshot = self._ask(session, queries, self._wider(limit))
         if self._codec != Codec.FLOAT32 and ids.size:
             ids, scores = self._rescore(session, queries, ids, scores, limit)
         return ids, scores, of_snapshot
+
+    def search_among(
+        self, session: Session, query: Vectors, limit: int, inside: Callable[[Sequence[int]], set[int]]
+    ) -> tuple[Ids, Vectors, bool]:
+        """As `search` for one query (1, d), of those ids alone that inside says are to be found."""
+        asked, enough = _AMONG * limit, self._wider(limit)
+        while True:
+            ids, scores, of_snapshot = self._ask(session, query, asked)
+            kept = np.isin(ids[0], list(inside(ids[0].tolist())))
+            if kept.sum() >= enough or ids.size < asked:
+                break
+            asked *= _WIDENS
+        ids, scores = ids[:, kept][:, :enough], scores[:, kept][:, :enough]
+        return *self._rescore(session, query, ids, scores, limit), of_snapshot
+
+    def _wider(self, limit: int) -> int:
+        """How many the codec is asked for, so that the limit is among them."""
+        return min(limit * _WIDER[self._codec], limit + _MOST_MORE)
+
+    def _ask(self, session: Session, queries: Vectors, limit: int) -> tuple[Ids, Vectors, bool]:
+        with self._lock:
+            wanted = self._follow(session)
+            ids, scores = self._store.search(queries, limit)
+            return ids, scores, self._generation == wanted
 
     def _rescore(
         self, session: Session, queries: Vectors, ids: Ids, scores: Vectors, limit: int

@@ -1,6 +1,7 @@
 """The one door to passages: hybrid search, words and meaning, over live document versions only."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from zuinig.retrieval.index import VectorIndex
 from zuinig.retrieval.shelves import main_of, of_collections, shown
 
 _CANDIDATES = 50
-_FEW = 5_000
+_FEW = 2_000
 _TRIES = 5
 
 
@@ -59,22 +60,17 @@ class Search:
         """
         if shelves is not None and (few := self._few(session, vector, wanted, shelves)) is not None:
             return few, True
-        limit = wanted
-        while True:
-            ids, scores, of_snapshot = self._index.search(session, vector, limit)
-            found = dict(zip(ids[0].tolist(), scores[0].tolist(), strict=True))
-            if shelves is not None:
-                inside = _inside(session, list(found), shelves)
-                kept = {i: s for i, s in found.items() if i in inside}
-            else:
-                kept = found
-            if len(kept) >= wanted or len(found) >= len(self._index):
-                return dict(list(kept.items())[:wanted]), of_snapshot
-            limit *= 8
+        if shelves is None:
+            ids, scores, of_snapshot = self._index.search(session, vector, wanted)
+        else:
+            on = partial(_inside, session, shelves=shelves)
+            ids, scores, of_snapshot = self._index.search_among(session, vector, wanted, on)
+        return dict(zip(ids[0].tolist(), scores[0].tolist(), strict=True)), of_snapshot
 
     def _few(self, session: Session, vector: Vectors, wanted: int, shelves: Sequence[int]) -> dict[int, float] | None:
         """The nearest by the vectors in SQL; None where there are too many to compare them all."""
-        ids = session.scalars(_passages_on(shelves).limit(_FEW + 1)).all()
+        on = Document.shelf_id.in_(shelves)
+        ids = session.scalars(_live_passages().where(on).limit(_FEW + 1)).all()
         if len(ids) > _FEW:
             return None
         known, vectors = self._index.vectors(session, ids)
@@ -170,19 +166,21 @@ def _z(values: Sequence[float]) -> list[float]:
     return result
 
 
-def _passages_on(shelves: Sequence[int]) -> sa.Select[int]:
+def _live_passages() -> sa.Select[int]:
     return (
         sa.select(Passage.id)
         .join(DocumentVersion, Passage.version_id == DocumentVersion.id)
         .join(Document, DocumentVersion.document_id == Document.id)
-        .where(Document.shelf_id.in_(shelves), DocumentVersion.live)
+        .where(DocumentVersion.live)
     )
 
 
 def _inside(session: Session, ids: Sequence[int], shelves: Sequence[int]) -> set[int]:
     inside: set[int] = set()
+    # No expression has an index: SQLite would else begin at the shelf, with all that stands on it.
+    on = (Document.shelf_id + 0).in_(shelves)
     for part in in_parts(ids):
-        inside.update(session.scalars(_passages_on(shelves).where(Passage.id.in_(part))))
+        inside.update(session.scalars(_live_passages().where(Passage.id.in_(part), on)))
     return inside
 
 

@@ -9,10 +9,13 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from zuinig.core.tables import Collection, Document, DocumentVersion, Passage, Shelf
+from zuinig.core.db import in_parts
+from zuinig.core.tables import Collection, Document, DocumentVersion, IndexChange, Passage, Shelf
 from zuinig.retrieval import lexical
+from zuinig.retrieval.index import changed
 
 Readable = frozenset[int] | None
+_MOVED = "moved"
 
 
 def made(session: Session, name: str, readers: Sequence[str] | None) -> Collection:
@@ -53,11 +56,14 @@ def shown(readable: Readable) -> sa.ColumnElement[bool]:
 
 
 def hidden(session: Session, documents: Iterable[str], readable: Readable) -> set[str]:
-    """Those of the documents that are there and that somebody may not read. documents: ids."""
+    """Those of the documents that somebody may not read: one that is gone no longer says who might. documents: ids."""
     if readable is None:
         return set()
-    found = sa.select(Document.id).where(Document.id.in_(sorted(set(documents))), ~on(readable))
-    return set(session.scalars(found))
+    wanted = set(documents)
+    shown: set[str] = set()
+    for part in in_parts(sorted(wanted)):
+        shown.update(session.scalars(sa.select(Document.id).where(Document.id.in_(part), on(readable))))
+    return wanted - shown
 
 
 def move(session: Session, document: Document, readers: Sequence[str] | None, *, own: bool) -> bool:
@@ -72,9 +78,19 @@ def move(session: Session, document: Document, readers: Sequence[str] | None, *,
     session.flush()
     live = sa.select(Passage.id).join(DocumentVersion, DocumentVersion.id == Passage.version_id)
     here = live.where(DocumentVersion.document_id == document.id, DocumentVersion.live)
-    lexical.reshelve(session, session.scalars(here).all(), document.shelf_id)
+    ids = session.scalars(here).all()
+    lexical.reshelve(session, ids, document.shelf_id)
+    # Questions under way were asked of the shelves as they were: see `moved_since`.
+    changed(session, "passages", ids, added=True)
+    session.add(IndexChange(index=_MOVED, item_id=document.shelf_id, added=True))
     _remove_empty(session, before)
     return True
+
+
+def moved_since(session: Session, since: int) -> bool:
+    """Whether a document got other readers after that change of the passages."""
+    moved = sa.select(IndexChange.seq).where(IndexChange.index == _MOVED, IndexChange.seq > since)
+    return session.scalar(moved.limit(1)) is not None
 
 
 def _with_readers(session: Session, collection_id: int, readers: Sequence[str] | None) -> Shelf:

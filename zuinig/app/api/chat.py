@@ -82,7 +82,8 @@ def feedback(answer_id: str, body: FeedbackIn, served: Served, principal: Asker)
     The last word of an asker counts: it takes the place of what the same asker said of this answer before.
     """
     with served.db.write() as session:
-        row = judge(session, answer_id, principal.id, body.verdict, body.correction)
+        row = judge(session, answer_id, principal.id, body.verdict, body.correction, readable=principal.readable)
         given = FeedbackOut(id=row.id, answer_id=answer_id, verdict=body.verdict)
     served.calibration.forget()
+    served.audit.record(principal, "feedback", answer_id, body.verdict)
     return given

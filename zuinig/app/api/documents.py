@@ -195,6 +195,7 @@ def _reading(routes: APIRouter) -> None:
     def flags(document_id: str, served: Served, reader: Reader) -> SuspectedOut:
         """What an editor should look at. Answers that rest on these passages are held until a curator has looked."""
         found = served.documents.suspected(document_id, reader.readable)
+        served.audit.record(reader, "read", document_id, "flags")
         return SuspectedOut(
             passages=[_passage_out(p) for p in found.passages],
             hidden=[HiddenOut.model_validate(h) for h in found.hidden],

@@ -11,7 +11,7 @@ from zuinig.app.api.schemas import CitationOut, Limit, Name, Page, Question, Tex
 from zuinig.app.services import Services
 from zuinig.core.errors import NotFound
 from zuinig.core.tables import Memory, Wording
-from zuinig.core.types import MemoryStatus, Principal
+from zuinig.core.types import MemoryStatus, Principal, Scope
 from zuinig.memory import curate, history
 from zuinig.memory.candidates import Remembered
 from zuinig.memory.recall import Candidate, Lookup
@@ -153,7 +153,7 @@ def list_memories(
     if after is not None:
         wanted = wanted.where(Memory.id < parse_id(after))
     with served.db.read() as session:
-        rows = [memory_out(m) for m in session.scalars(wanted.limit(limit + 1))]
+        rows = [memory_out(m, reader) for m in session.scalars(wanted.limit(limit + 1))]
     return Page[MemoryOut](**page(rows[:limit], len(rows) > limit))
 
 
@@ -180,7 +180,7 @@ def write(body: MemoryIn, served: Served, curator: Curator) -> MemoryDetail:
 @router.get("/{memory_id}")
 def one(memory_id: str, served: Served, reader: Reader) -> MemoryDetail:
     """With its wordings and its history."""
-    return detail(served, parse_id(memory_id), reader.readable)
+    return detail(served, parse_id(memory_id), reader)
 
 
 @router.patch("/{memory_id}")
@@ -253,14 +253,22 @@ def remove_wording(memory_id: str, wording_id: str, served: Served, curator: Cur
     return detail(served, parse_id(memory_id))
 
 
-def detail(served: Services, memory_id: int, readable: frozenset[int] | None = None) -> MemoryDetail:
+def detail(served: Services, memory_id: int, reader: Principal | None = None) -> MemoryDetail:
+    """reader: None for who may see all of it. Wordings and history are for curators: they tell what others asked."""
     with served.db.read() as session:
-        memory = curate.get(session, memory_id, readable)
+        memory = curate.get(session, memory_id, reader.readable if reader is not None else None)
+        shown = memory_out(memory, reader).model_dump()
+        if not _curates(reader):
+            return MemoryDetail(**shown, wordings=[], history=[])
         return MemoryDetail(
-            **memory_out(memory).model_dump(),
+            **shown,
             wordings=[wording_out(w) for w in curate.wordings(session, memory_id)],
             history=[EventOut.model_validate(e, from_attributes=True) for e in history.of(session, memory_id)],
         )
+
+
+def _curates(reader: Principal | None) -> bool:
+    return reader is None or reader.may(Scope.CURATE)
 
 
 def wording_out(w: Wording) -> WordingOut:
@@ -281,24 +289,26 @@ def parse_id(public: str, prefix: str = "mem_") -> int:
     return int(number)
 
 
-def memory_out(m: Memory) -> MemoryOut:
+def memory_out(m: Memory, reader: Principal | None = None) -> MemoryOut:
+    """reader: None for who may see all of it. Notes tell of documents, and of others, so that they are for curators."""
+    curates = _curates(reader)
     return MemoryOut(
         id=f"mem_{m.id}",
         external_id=m.external_id,
         question=m.question,
         answer=m.answer,
         status=MemoryStatus(m.status),
-        status_reason=m.status_reason,
+        status_reason=m.status_reason if curates else None,
         origin=m.origin,
-        created_by=m.created_by,
+        created_by=m.created_by if curates else None,
         verified_by=m.verified_by,
         confidence=m.confidence,
         citations=[CitationOut.model_validate(c, extra="ignore") for c in m.citations],
         hits=m.hits,
         saved_tokens=m.hits * (m.baseline_tokens or 0),
         expires_at=m.expires_at,
-        review_at=m.review_at,
-        review_reason=m.review_reason,
+        review_at=m.review_at if curates else None,
+        review_reason=m.review_reason if curates else None,
         created_at=m.created_at,
         updated_at=m.updated_at,
     )

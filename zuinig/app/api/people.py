@@ -9,10 +9,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from zuinig.app.api.deps import Admin, Asker, Person, Served
 from zuinig.app.api.schemas import Name
-from zuinig.app.audit import Action
+from zuinig.app.audit import Action, address
 from zuinig.app.auth import KeyInfo
 from zuinig.app.services import Services
-from zuinig.core.errors import Conflict, Forbidden
+from zuinig.core.errors import Conflict, Forbidden, Unauthenticated
 from zuinig.core.types import Principal, Role, Scope
 
 Password = Annotated[str, Field(max_length=1024, json_schema_extra={"format": "password"})]
@@ -140,9 +140,16 @@ def me(who: Person) -> MeOut:
 
 @router.put("/me/password", status_code=204)
 def change_password(body: OwnPasswordIn, served: Served, who: Person) -> None:
-    """Ends all sessions, this one too."""
-    _require_user(who)
-    served.people.change_own_password(who.id, body.old, body.new)
+    """Ends all sessions, this one too; keys go on."""
+    _require_whole(who)
+    try:
+        served.auth.prove(who.name, body.old, address=address.get() or "")
+    except Unauthenticated as error:
+        served.audit.record(who, "sign_in_failed", who.id, f"password change: {error.code}")
+        if error.code == "locked":
+            raise Forbidden(error.message, code="locked") from error
+        raise Forbidden("The present password is wrong.", code="wrong_password", param="old") from error
+    served.people.set_password(who.id, body.new)
     served.audit.record(who, "password_change", who.id)
 
 
@@ -155,7 +162,7 @@ def own_keys(served: Served, who: Person) -> KeysOut:
 @router.post("/me/keys", status_code=201)
 def create_own_key(body: OwnKeyIn, served: Served, who: Asker) -> NewKeyOut:
     """A key that may do no more than you may."""
-    _require_user(who)
+    _require_whole(who)
     lacking = [s for s in body.scopes if not who.may(s)]
     if lacking:
         raise Forbidden(f"You lack the scope {lacking[0]!r} yourself.", param="scopes")
@@ -166,6 +173,7 @@ def create_own_key(body: OwnKeyIn, served: Served, who: Asker) -> NewKeyOut:
 
 @router.delete("/me/keys/{key_id}", status_code=204)
 def revoke_own_key(key_id: str, served: Served, who: Person) -> None:
+    _require_whole(who)
     served.auth.revoke(key_id, user_id=who.id)
     served.audit.record(who, "key_revoke", key_id)
 
@@ -192,8 +200,9 @@ def user(user_id: str, served: Served, _: Admin) -> UserOut:
 @router.patch("/users/{user_id}")
 def change_user(user_id: str, body: UserPatch, served: Served, admin: Admin) -> UserOut:
     """What is left out stays."""
-    if body.disabled and served.people.get(user_id).id == admin.id:
-        raise Conflict("You cannot close your own account; let another admin do it.", code="own_account")
+    leaves = body.disabled or body.role not in (None, Role.ADMIN)
+    if leaves and served.people.get(user_id).id == admin.id:
+        raise Conflict("You cannot close or demote your own account; let another admin do it.", code="own_account")
     changed = served.people.change(
         user_id, role=body.role, display_name=body.display_name, groups=body.groups, disabled=body.disabled
     )
@@ -281,3 +290,10 @@ def _note_key(served: Services, who: Principal, made: KeyInfo) -> None:
 def _require_user(who: Principal) -> None:
     if not who.id.startswith("usr_"):
         raise Forbidden("This is for people; the key that was sent is no person's.", code="no_person")
+
+
+def _require_whole(who: Principal) -> None:
+    """A key that was limited must not make, or end, one that is not."""
+    _require_user(who)
+    if who.limited:
+        raise Forbidden("A key of some collections, or one that expires, cannot do this; sign in.", code="limited_key")

@@ -4,7 +4,7 @@ Who waits holds no thread. Questions have threads of their own: those of uploads
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar
@@ -84,13 +84,18 @@ class Turn:
     async def climb(self, steps: Iterator[Step], ask: Ask) -> AsyncIterator[Step]:
         """The steps as they come. Raises Overloaded, and what the steps raise."""
         taken, complete = await self._look(steps, ask)
-        for step in taken:
-            yield step
-        while not complete:
-            following: Step | None = await self.run(_next, steps)
-            if following is None:
-                return
-            yield following
+        try:
+            for step in taken:
+                yield step
+            while not complete:
+                following: Step | None = await self.run(_next, steps)
+                if following is None:
+                    return
+                yield following
+        finally:
+            # Who hangs up leaves what has to be written down, and holds the turn until it is.
+            with anyio.CancelScope(shield=True):
+                await self._answering.run(partial(_end, steps))
 
     async def _look(self, steps: Iterator[Step], ask: Ask) -> tuple[list[Step], bool]:
         """The first of the steps; all of them where no more than memory is asked."""
@@ -122,6 +127,11 @@ def _recalled(steps: Iterator[Step], ask: Ask) -> tuple[list[Step], bool]:
     first = next(steps)
     complete = ask.memory == "only" or (isinstance(first, Recalled) and first.outcome == "hit")
     return [first, *(steps if complete else ())], complete
+
+
+def _end(steps: Iterator[Step]) -> None:
+    if isinstance(steps, Generator):
+        steps.close()
 
 
 def _next(steps: Iterator[Step]) -> Step | None:

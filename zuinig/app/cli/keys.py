@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from zuinig.app.audit import COMMAND_LINE
 from zuinig.app.cli._shared import out, services
@@ -53,7 +53,8 @@ def create(
 def list_keys() -> None:
     """All keys; never the keys themselves."""
     heads = "id", "name", "for", "user", "group", "scopes", "reads", "made", "expires", "revoked"
-    table = Table(*heads, box=None, pad_edge=False)
+    # An id that is cut is of no use.
+    table = Table(Column(heads[0], no_wrap=True, min_width=len("key_") + 26), *heads[1:], box=None, pad_edge=False)
     with services() as built:
         people = {p.id: p.name for p in built.people.all()}
         names = built.documents.collections()

@@ -166,10 +166,12 @@ def list_groups() -> None:
 
 
 @groups.command("delete")
-def delete_group(name: str) -> None:
+def delete_group(name: str, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Delete a group. What only it might read, nobody but curators and admins reads from then on."""
     with services() as built:
         gone = built.people.group(name)
+        if not yes:
+            typer.confirm(f"Delete {gone.name}, with {gone.members} members?", abort=True)
         built.people.delete_group(gone.id)
         built.audit.record(COMMAND_LINE, "group_delete", gone.id, gone.name)
     out.print(f"{escape(gone.name)} is deleted; it had {gone.members} members.", highlight=False)

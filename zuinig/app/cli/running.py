@@ -50,6 +50,7 @@ def serve(
     if sample is not None:
         sync(built.db, built.uploads, [sample], "samples", prune=False, progress=partial(note, built.audit))
     _warn(built)
+    application = create_app(built)  # what cannot be served is said before an address is
     out.print(f"Zuinig listens on {loaded.base_url}. Sign in to the portal with this link, good once:", soft_wrap=True)
     link = built.auth.sign_in_link()
     built.audit.record(COMMAND_LINE, "sign_in_link")
@@ -57,7 +58,7 @@ def serve(
     out.print(f"The admin key for the API is in {loaded.data_dir / 'admin.key'}.", soft_wrap=True, highlight=False)
     server.allow_open_files()
     uvicorn.run(
-        create_app(built),
+        application,
         http=server.protocol(loaded.receive_timeout_s),
         host=loaded.host,
         port=loaded.port,

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from zuinig.app import oidc
+from zuinig.app.api.deps import sign_in_attempt
 from zuinig.app.portal.pages import render, signed_in
 from zuinig.app.services import Services
 from zuinig.core.errors import ZuinigError
@@ -28,14 +29,23 @@ def install(app: FastAPI, services: Services) -> None:
     provider = oidc.Provider(settings)
     callback = f"{settings.base_url}{PATH}/callback"
 
+    async def counted(request: Request) -> None:
+        request.scope["app"] = app
+        await sign_in_attempt(request)
+
     async def begin(request: Request) -> Response:
         try:
+            await counted(request)
             return await provider.begin(request, callback)
         except ZuinigError as error:
             return _refused(request, services, error)
 
     async def finish(request: Request) -> Response:
         name = ""
+        try:
+            await counted(request)
+        except ZuinigError as error:
+            return _refused(request, services, error)
         try:
             claims = await provider.finish(request)
             name = claims.name

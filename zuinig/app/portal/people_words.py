@@ -200,8 +200,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     # What the service refuses, by its code
     "error_own_account": (
-        "You cannot close your own account; let another admin do it.",
-        "Je kunt je eigen account niet sluiten; laat een andere beheerder het doen.",
+        "You cannot close or demote your own account; let another admin do it.",
+        "Je kunt je eigen account niet sluiten of de rol ervan verlagen; laat een andere beheerder het doen.",
     ),
     "error_exists": ("That name is taken already.", "Die naam is al in gebruik."),
     "error_wrong_password": ("The present password is wrong.", "Het huidige wachtwoord klopt niet."),

@@ -22,6 +22,7 @@ from zuinig.app.api.deps import (
     check_same_origin,
     sign_in_attempt,
 )
+from zuinig.app.audit import address
 from zuinig.app.portal import (
     access,
     account,
@@ -113,7 +114,7 @@ def sign_in(
     try:
         if key:
             return signed_in(served, served.auth.sign_in_with_key(key.strip()))
-        return signed_in(served, served.auth.sign_in(name, password))
+        return signed_in(served, served.auth.sign_in(name, password, address=address.get() or ""))
     except Unauthenticated as error:
         # The name as it was tried; never the key, nor the password.
         served.audit.record("" if key else name, "sign_in_failed", detail="key" if key else error.code)

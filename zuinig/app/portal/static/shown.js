@@ -27,7 +27,7 @@ document.addEventListener("htmx:after:swap", show);
 
 const said = document.getElementById("said");
 document.addEventListener("htmx:before:request", ({ detail }) => {
-  if (detail.ctx.sourceEvent?.type === "click") said.textContent = "";
+  if (["click", "submit"].includes(detail.ctx.sourceEvent?.type)) said.textContent = "";
 });
 document.addEventListener("htmx:response:error", ({ detail }) => {
   if (detail.ctx.response.status === 401) location.assign("/portal/sign-in");
