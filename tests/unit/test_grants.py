@@ -153,7 +153,7 @@ def test_what_a_model_made_of_a_document_it_did_not_cite_is_not_told_to_who_may_
         cited = {c.document_id for c in said.citations}
         [uncited] = [name for name, i in ids.items() if i not in cited]
         # That its passages are new on their shelf would be enough here, but not where they are far from the question.
-        monkeypatch.setattr(services.grants._freshness, "foresee", lambda _: lambda *_: None)
+        monkeypatch.setattr(services.grants._freshness, "foresee_move", lambda _: lambda *_: None)
         services.grants.set_document(ids[uncited], [], own=True)
         after = services.answers.ask(Ask(HOTEL), who(services, "bram"))
         assert str(dict(PRICES)[uncited]) not in after.answer

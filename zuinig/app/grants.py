@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -11,11 +10,10 @@ from zuinig.app import rights
 from zuinig.app.people import group_ids
 from zuinig.core.db import Database
 from zuinig.core.errors import BadRequest, NotFound
-from zuinig.core.tables import Collection, Document, DocumentVersion, Group, Memory, Passage, Shelf
+from zuinig.core.tables import Collection, Document, DocumentVersion, Group, Memory, Shelf
 from zuinig.core.types import MemoryStatus, Principal, Source
 from zuinig.memory.freshness import Freshness, take_out
 from zuinig.retrieval import shelves
-from zuinig.retrieval.embed import Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +40,8 @@ class CollectionGrants:
 
 
 class Grants:
-    def __init__(self, db: Database, freshness: Freshness, *, dimension: int) -> None:
-        self._db, self._freshness, self._dimension = db, freshness, dimension
+    def __init__(self, db: Database, freshness: Freshness) -> None:
+        self._db, self._freshness = db, freshness
 
     def collections(self, readable: shelves.Readable = None) -> list[CollectionGrants]:
         """By name; those of which something may be read, with the documents that may be."""
@@ -99,7 +97,7 @@ class Grants:
 
         Raises NotFound.
         """
-        swapped = self._freshness.foresee(self._vectors(document_id))
+        swapped = self._freshness.foresee_move(document_id)
         with self._db.write() as session:
             document = _document(session, document_id)
             ids = group_ids(session, readers) if readers is not None and own else None
@@ -111,14 +109,6 @@ class Grants:
                 if live is not None:
                     swapped(session, document_id, live)
             return _readers(session, document)
-
-    def _vectors(self, document_id: str) -> Vectors:
-        """(n, d) of the passages that answer."""
-        with self._db.read() as session:
-            rows = session.scalars(
-                sa.select(Passage.vector).where(Passage.version_id == _live(document_id).scalar_subquery())
-            ).all()
-        return np.frombuffer(b"".join(rows), np.float32).reshape(-1, self._dimension)
 
 
 def _live(document_id: str) -> sa.Select[int]:

@@ -185,7 +185,7 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         db=db,
         auth=Auth(db, settings),
         people=People(db),
-        grants=Grants(db, freshness, dimension=embedder.dimension),
+        grants=Grants(db, freshness),
         audit=audit,
         export=Export(db),
         forget=Forget(db, audit, calibration),

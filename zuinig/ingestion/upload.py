@@ -86,6 +86,7 @@ class Uploads:
         """Gone from search, index, full text and memory in one transaction, then from disk. Raises NotFound."""
         with self._db.write() as session:
             _get(session, document_id)
+            self._on_delete(session, document_id)
             hashes = set(
                 session.scalars(sa.select(DocumentVersion.sha256).where(DocumentVersion.document_id == document_id))
             )
@@ -94,7 +95,6 @@ class Uploads:
             ).all():
                 remove_passages(session, version_id)
             session.execute(sa.delete(Document).where(Document.id == document_id))
-            self._on_delete(session, document_id)
         remove_unused(self._db, self._files, hashes)
 
     def _give_to(self, session: Session, document: Document, readers: Sequence[str], *, new: bool) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database, in_parts
 from zuinig.core.tables import Document, DocumentVersion, Evidence, IndexChange, Memory, Passage, now
-from zuinig.core.types import MemoryStatus
+from zuinig.core.types import MemoryStatus, Source
 from zuinig.memory import history
 from zuinig.memory.candidates import PEOPLE
 from zuinig.retrieval.embed import Vectors
@@ -25,6 +25,8 @@ _AT_ONCE = 32
 _RIVAL_MARGIN = 0.05
 # What people wrote has no evidence to compare with: a passage this near speaks of the same matter.
 _SPEAKS_OF = 0.6
+# A passage this near may well have been among those that a language model was shown.
+_SHOWN = 0.4
 
 
 class Freshness:
@@ -34,10 +36,15 @@ class Freshness:
         self._db, self._memories = db, memories
 
     def deleted(self, session: Session, document_id: str) -> None:
-        """Every live memory that rests on the document is stale from this transaction on."""
-        take_out(
-            session, _resting_on(session, document_id), MemoryStatus.STALE, f"The document {document_id} was deleted."
-        )
+        """Every live memory that rests on the document is stale from this transaction on, and of those that a language
+        model made each to which the document spoke: it may tell of it without citing it. The document is still there.
+        """
+        near = self._nearness(_live_vectors(session, document_id, self._memories.dimension))
+        shown = [m for m, cosine in near.items() if cosine >= _SHOWN]
+        made = sa.and_(Memory.origin == Source.LLM, _made_of(session, document_id))
+        told = sa.select(Memory.id).where(Memory.status == MemoryStatus.LIVE, _among(shown), made)
+        ids = {*_resting_on(session, document_id), *session.scalars(told)}
+        take_out(session, sorted(ids), MemoryStatus.STALE, f"The document {document_id} was deleted.")
 
     def foresee(self, passages: Vectors) -> Swapped:
         """Before a swap: find the memories that the new passages (n, d) may contradict (percolation).
@@ -65,8 +72,24 @@ class Freshness:
 
         return swapped
 
+    def foresee_move(self, document_id: str) -> Swapped:
+        """As `foresee`, for a document that others will read: to them all of it is new."""
+        with self._db.read() as session:
+            vectors = _live_vectors(session, document_id, self._memories.dimension)
+        return self.foresee(vectors)
+
     def _rivals(self, passages: Vectors) -> set[int]:
         """The memories to whose question a new passage is about as near as their evidence."""
+        near = self._nearness(passages)
+        found: set[int] = set()
+        with self._db.read() as session:
+            for part in in_parts(list(near)):
+                nearness = evidence_nearness(session, part)
+                found.update(m for m in part if near[m] >= nearness.get(m, _SPEAKS_OF + _RIVAL_MARGIN) - _RIVAL_MARGIN)
+        return found
+
+    def _nearness(self, passages: Vectors) -> dict[int, float]:
+        """memory -> cosine of its question with the nearest of the passages, of those that are among the nearest."""
         near: dict[int, float] = {}
         for start in range(0, len(passages), _AT_ONCE):
             with self._db.read() as session:
@@ -74,13 +97,7 @@ class Freshness:
             for i, score in zip(ids.ravel().tolist(), scores.ravel().tolist(), strict=True):
                 near[i] = max(score, near.get(i, -1.0))
         near.pop(-1, None)
-        found: set[int] = set()
-        wanted = list(near)
-        with self._db.read() as session:
-            for part in in_parts(wanted):
-                nearness = evidence_nearness(session, part)
-                found.update(m for m in part if near[m] >= nearness.get(m, _SPEAKS_OF + _RIVAL_MARGIN) - _RIVAL_MARGIN)
-        return found
+        return near
 
 
 def reanchor(session: Session, document_id: str, version_id: int) -> None:
@@ -193,6 +210,16 @@ _OUTDATED = sa.select(Evidence.memory_id).where(
 def outdated(session: Session, ids: Sequence[int]) -> set[int]:
     """Those of the memories with evidence that no live document version holds any more."""
     return set(session.scalars(_OUTDATED, {"these": list(ids)})) if ids else set()
+
+
+def _live_vectors(session: Session, document_id: str, dimension: int) -> Vectors:
+    """(n, d) of the passages of the version that answers."""
+    rows = session.scalars(
+        sa.select(Passage.vector)
+        .join(DocumentVersion, DocumentVersion.id == Passage.version_id)
+        .where(DocumentVersion.document_id == document_id, DocumentVersion.live)
+    ).all()
+    return np.frombuffer(b"".join(rows), np.float32).reshape(-1, dimension)
 
 
 def _made_of(session: Session, document_id: str) -> sa.ColumnElement[bool]:

@@ -156,6 +156,10 @@ class VectorIndex:
             return self._follow(session)
 
     @property
+    def dimension(self) -> int:
+        return self._dimension
+
+    @property
     def generation(self) -> int:
         return self._generation
 
