@@ -47,7 +47,7 @@ def ids(db) -> dict[str, str]:
 
 
 def readers(db, path: str) -> Readers:
-    return Grants(db, None, dimension=0).readers(ids(db)[path])
+    return Grants(db, None).readers(ids(db)[path])
 
 
 def sees(db, user: str) -> set[str]:
@@ -147,7 +147,7 @@ def test_access_to_a_collection_is_said_and_what_is_left_out_stays(zuinig, db, f
 def test_access_that_says_nothing_or_two_things_is_refused(zuinig, db, arguments):  # noqa: F811
     zuinig("groups", "create", "sales")
     assert zuinig("access", "set", *arguments).code == 2
-    assert Grants(db, None, dimension=0).collections() == []
+    assert Grants(db, None).collections() == []
 
 
 def test_a_key_is_made_for_a_user_and_ends(zuinig, db, auth):  # noqa: F811

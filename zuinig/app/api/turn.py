@@ -94,8 +94,10 @@ class Turn:
                 yield following
         finally:
             # Who hangs up leaves what has to be written down, and holds the turn until it is.
+            end = partial(_end, steps)
             with anyio.CancelScope(shield=True):
-                await self._answering.run(partial(_end, steps))
+                # Without a turn no more than memory was asked, and no thread of those with one is free for it.
+                await (self._answering.run(end) if self._held else anyio.to_thread.run_sync(end))
 
     async def _look(self, steps: Iterator[Step], ask: Ask) -> tuple[list[Step], bool]:
         """The first of the steps; all of them where no more than memory is asked."""
