@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         10, ge=1, le=50, description="Passages read for a question; half as many take half the time."
     )
     reader_timeout_ms: float = Field(
-        2000, gt=0, description="Longest time for reading, in ms; what is not read by then is no evidence."
+        4000, gt=0, description="Longest time for reading, in ms; what is not read by then is no evidence."
     )
     specialist_wrong_budget: float = Field(
         0.05, ge=0, le=0.5, description="Share of what the reader answers alone that may be wrong."
