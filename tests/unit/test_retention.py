@@ -27,7 +27,7 @@ NOTHING = Expired(Removed(), 0)
 
 @pytest.fixture
 def uploads(db, tmp_path):
-    return Uploads(db, Files(tmp_path / "files"), max_bytes=1000, on_delete=lambda *_: None)
+    return Uploads(db, Files(tmp_path / "files"), max_bytes=1000, on_delete=lambda *_: None, on_move=lambda *_: None)
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     lease_s: float = Field(
         60, gt=1, description="Seconds without a sign of life after which a worker's file is taken over."
     )
-    max_attempts: int = Field(3, ge=1, description="How often a file is tried whose worker died, before it fails.")
+    max_attempts: int = Field(5, ge=1, description="How often a file is tried whose worker died, before it fails.")
 
     # Retrieval
     embedder: str = Field(

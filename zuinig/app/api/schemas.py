@@ -23,15 +23,8 @@ def _clean(text: str) -> str:
     return text.strip()
 
 
-def _printable(text: str) -> str:
-    """A name is shown in terminals, too, where a control character does more than that."""
-    if not text.isprintable():
-        raise ValueError("must have printable characters only")
-    return text
-
-
 Question = Annotated[str, Field(max_length=MOST_QUESTION_CHARS), AfterValidator(_clean)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean), AfterValidator(_printable)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_clean)]
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(_clean)]
 Limit = Annotated[int, Field(ge=1, le=100)]
 
