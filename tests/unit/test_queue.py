@@ -53,7 +53,7 @@ def test_killed_workers_lose_nothing_and_leave_no_ghost(services):
 def test_a_file_that_ends_its_worker_each_time_fails_with_a_reason(services):
     [document] = accept(services, 1)
     for _ in range(services.settings.max_attempts):
-        assert Queue(services.db, lease_s=-1, max_attempts=3).claim() is not None
+        assert Queue(services.db, lease_s=-1, max_attempts=services.settings.max_attempts).claim() is not None
     assert services.queue.claim() is None
     view = services.documents.get(document)
     assert (view.status, view.error.code) == (DocumentStatus.FAILED, "crashed")
