@@ -131,7 +131,7 @@ def test_an_address_of_ipv6_counts_with_its_whole_network(host: str, counted: st
 
 def test_a_user_counts_with_all_keys_and_is_never_taken_for_a_key() -> None:
     def of(key: str, user: str | None) -> str:
-        return identity(Principal(key, "name", frozenset(), user=user))
+        return identity(Principal(key, key, "name", frozenset(), user=user))
 
     assert of("key_1", "ann") == of("key_2", "ann")
     assert len({of("key_1", None), of("key_2", None), of("key_3", "key_1")}) == 3
