@@ -10,9 +10,10 @@ from zuinig.app import rights
 from zuinig.app.people import group_ids
 from zuinig.core.db import Database
 from zuinig.core.errors import BadRequest, NotFound
-from zuinig.core.tables import Collection, Document, DocumentVersion, Group, Memory, Shelf
-from zuinig.core.types import MemoryStatus, Principal, Source
-from zuinig.memory.freshness import Freshness, take_out
+from zuinig.core.tables import Collection, Document, DocumentVersion, Group, Shelf
+from zuinig.core.types import Principal
+from zuinig.ingestion import upload
+from zuinig.memory.freshness import Freshness
 from zuinig.retrieval import shelves
 
 
@@ -90,7 +91,7 @@ class Grants:
     def readers(self, document_id: str) -> Readers:
         """Raises NotFound."""
         with self._db.read() as session:
-            return _readers(session, _document(session, document_id))
+            return _readers(session, upload.get(session, document_id))
 
     def set_document(self, document_id: str, readers: Sequence[str] | None, *, own: bool) -> Readers:
         """Readers of its own, by name of their groups and None for everybody; or again those of its collection.
@@ -99,11 +100,11 @@ class Grants:
         """
         swapped = self._freshness.foresee_move(document_id)
         with self._db.write() as session:
-            document = _document(session, document_id)
+            document = upload.get(session, document_id)
             ids = group_ids(session, readers) if readers is not None and own else None
             before = document.shelf_id
             if shelves.move(session, document, ids, own=own):
-                forget(session, document_id, before)
+                self._freshness.moved(session, document_id, before)
                 # On its new shelf it is new to those who read there.
                 live = session.scalar(_live(document_id))
                 if live is not None:
@@ -115,26 +116,10 @@ def _live(document_id: str) -> sa.Select[int]:
     return sa.select(DocumentVersion.id).where(DocumentVersion.document_id == document_id, DocumentVersion.live)
 
 
-def forget(session: Session, document_id: str, shelf_id: int) -> None:
-    """Answers of a language model that were made of the shelf: it read more than it cites."""
-    listed = sa.func.instr("," + Memory.scope + ",", f",{shelf_id},") > 0
-    ids = session.scalars(
-        sa.select(Memory.id).where(Memory.status == MemoryStatus.LIVE, Memory.origin == Source.LLM, listed)
-    ).all()
-    take_out(session, ids, MemoryStatus.STALE, f"The document {document_id} got other readers.")
-
-
 def _collection(session: Session, name: str) -> Collection:
     found = session.scalar(sa.select(Collection).where(Collection.name == name))
     if found is None:
         raise NotFound(f"There is no collection named {name[:100]!r}.", param="collection")
-    return found
-
-
-def _document(session: Session, document_id: str) -> Document:
-    found = session.get(Document, document_id)
-    if found is None:
-        raise NotFound("There is no such document; it may have been deleted.")
     return found
 
 

@@ -53,15 +53,22 @@ def of_user(session: Session, user: User | None) -> Principal:
             .order_by(Group.name)
         ).all()
     )
-    scopes, role = Role(user.role).scopes, Role(user.role)
-    editable = None if role == Role.ADMIN else _edited_by(session, groups)
+    role = Role(user.role)
+    scopes, read, edited = role.scopes, *_given_to(session, groups)
+    editable = None if role == Role.ADMIN else edited
     if editable:
         scopes |= {Scope.UPLOAD}
     # A curator decides on answers that may rest on anything.
-    readable = _read_by(session, groups) if role == Role.READER else None
+    readable = read if role == Role.READER else None
     # Budgets and the ledger know one group of each person: the first by name.
     account = next(iter(groups.values()), None)
     return Principal(user.id, user.id, user.name, scopes, readable, editable, user.name, account)
+
+
+def require_whole(principal: Principal) -> None:
+    """A key that was limited must make or end no other, nor tell all there is of a person. Raises Forbidden."""
+    if principal.limited:
+        raise Forbidden("A key of some collections, or one that expires, cannot do this; sign in.", code="limited_key")
 
 
 def may_edit(principal: Principal, collection_id: int | None) -> bool:
@@ -75,20 +82,20 @@ def require_edit(principal: Principal, collection_id: int | None) -> None:
         raise Forbidden("You may not change the documents of this collection; ask an admin.", param="collection")
 
 
-def _read_by(session: Session, groups: Collection[str]) -> Readable:
-    """The shelves open to all or to one of these groups, or of a collection that one of them edits; None for all."""
+def _given_to(session: Session, groups: Collection[str]) -> tuple[Readable, frozenset[int]]:
+    """The shelves open to all or to one of these groups, or of a collection that one of them edits, None for all; and
+    the collections that one of them edits.
+    """
     rows = session.execute(
-        sa.select(Shelf.id, Shelf.readers, tables.Collection.editors).join(
+        sa.select(Shelf.id, Shelf.readers, Shelf.collection_id, tables.Collection.editors).join(
             tables.Collection, tables.Collection.id == Shelf.collection_id
         )
     ).all()
-    mine = frozenset(r.id for r in rows if r.readers is None or not {*r.readers, *r.editors}.isdisjoint(groups))
-    return None if len(mine) == len(rows) else mine
-
-
-def _edited_by(session: Session, groups: Collection[str]) -> frozenset[int]:
-    rows = session.execute(sa.select(tables.Collection.id, tables.Collection.editors))
-    return frozenset(r.id for r in rows if not set(r.editors).isdisjoint(groups))
+    edited = frozenset(r.collection_id for r in rows if not set(r.editors).isdisjoint(groups))
+    read = frozenset(
+        r.id for r in rows if r.readers is None or r.collection_id in edited or not set(r.readers).isdisjoint(groups)
+    )
+    return None if len(read) == len(rows) else read, edited
 
 
 def _shelves(session: Session, collections: Iterable[int]) -> frozenset[int]:

@@ -19,7 +19,7 @@ from zuinig.app.chores import Chore
 from zuinig.app.documents import Documents
 from zuinig.app.export import Export
 from zuinig.app.forget import Forget
-from zuinig.app.grants import Grants, forget
+from zuinig.app.grants import Grants
 from zuinig.app.ledger import Ledger
 from zuinig.app.llm._call import Model
 from zuinig.app.people import People
@@ -158,7 +158,7 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         files,
         max_bytes=settings.max_upload_mb * 1_000_000,
         on_delete=freshness.deleted,
-        on_move=forget,
+        on_move=freshness.moved,
         open_to_all=settings.new_collections == "everyone",
     )
     queue = Queue(db, lease_s=settings.lease_s, max_attempts=settings.max_attempts)

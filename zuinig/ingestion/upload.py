@@ -85,7 +85,7 @@ class Uploads:
     def delete(self, document_id: str) -> None:
         """Gone from search, index, full text and memory in one transaction, then from disk. Raises NotFound."""
         with self._db.write() as session:
-            _get(session, document_id)
+            get(session, document_id)
             self._on_delete(session, document_id)
             hashes = set(
                 session.scalars(sa.select(DocumentVersion.sha256).where(DocumentVersion.document_id == document_id))
@@ -109,7 +109,7 @@ class Uploads:
     ) -> Document:
         """The one that these bytes are a version of, made where there is none."""
         if document_id is not None:
-            return _get(session, document_id)
+            return get(session, document_id)
         known = session.scalar(sa.select(Collection).where(Collection.name == collection))
         home = known or shelves.made(session, collection, self._readers)
         inside = sa.select(Document).where(Document.collection_id == home.id).limit(1)
@@ -172,7 +172,8 @@ def _queue(session: Session, document: Document, path: str, sha256: str, size: i
     return Accepted(document.id, version.number, outcome)
 
 
-def _get(session: Session, document_id: str) -> Document:
+def get(session: Session, document_id: str) -> Document:
+    """Raises NotFound."""
     document = session.get(Document, document_id)
     if document is None:
         raise NotFound("There is no such document; it may have been deleted.")

@@ -46,6 +46,16 @@ class Freshness:
         ids = {*_resting_on(session, document_id), *session.scalars(told)}
         take_out(session, sorted(ids), MemoryStatus.STALE, f"The document {document_id} was deleted.")
 
+    def moved(self, session: Session, document_id: str, shelf_id: int) -> None:
+        """When a document got other readers than those of the shelf on which it stood: what a language model made of
+        that shelf is stale, since it read more than it cites.
+        """
+        told = sa.select(Memory.id).where(
+            Memory.status == MemoryStatus.LIVE, Memory.origin == Source.LLM, _lists(shelf_id)
+        )
+        ids = session.scalars(told).all()
+        take_out(session, ids, MemoryStatus.STALE, f"The document {document_id} got other readers.")
+
     def foresee(self, passages: Vectors) -> Swapped:
         """Before a swap: find the memories that the new passages (n, d) may contradict (percolation).
 
@@ -225,7 +235,12 @@ def _live_vectors(session: Session, document_id: str, dimension: int) -> Vectors
 def _made_of(session: Session, document_id: str) -> sa.ColumnElement[bool]:
     """Memories of a scope that the document stands in: in others it says nothing, and must not be told of."""
     shelf = session.scalar(sa.select(Document.shelf_id).where(Document.id == document_id))
-    return sa.or_(Memory.scope == "", sa.func.instr("," + Memory.scope + ",", f",{shelf},") > 0)
+    return sa.or_(Memory.scope == "", _lists(shelf))
+
+
+def _lists(shelf_id: int | None) -> sa.ColumnElement[bool]:
+    """Whether the shelf is named in a memory's scope."""
+    return sa.func.instr("," + Memory.scope + ",", f",{shelf_id},") > 0
 
 
 def _resting_on(session: Session, document_id: str) -> Sequence[int]:

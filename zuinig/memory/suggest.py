@@ -144,12 +144,11 @@ class Suggest:
         with self._db.read() as session:
             found = get(session, suggestion_id)
             memory = session.get(Memory, found.memory_id) if found.memory_id is not None else None
+            scope = scope_of_readers(session, found.scope)
         answer, question = answer or found.answer, question or found.question
         if not answer.strip():
             raise BadRequest("Write the answer first: the documents do not hold it.", param="answer")
         if memory is None:
-            with self._db.read() as session:
-                scope = scope_of_readers(session, found.scope)
             memory_id = self._curate.write(question, answer, scope=scope, by=by)
         else:
             memory_id = memory.id

@@ -11,6 +11,7 @@ from zuinig.app.api.deps import Admin, Asker, Person, Served
 from zuinig.app.api.schemas import Name
 from zuinig.app.audit import Action, address
 from zuinig.app.auth import KeyInfo
+from zuinig.app.rights import require_whole
 from zuinig.app.services import Services
 from zuinig.core.errors import Conflict, Forbidden, Unauthenticated
 from zuinig.core.types import Principal, Role, Scope
@@ -293,7 +294,5 @@ def _require_user(who: Principal) -> None:
 
 
 def _require_whole(who: Principal) -> None:
-    """A key that was limited must not make, or end, one that is not."""
     _require_user(who)
-    if who.limited:
-        raise Forbidden("A key of some collections, or one that expires, cannot do this; sign in.", code="limited_key")
+    require_whole(who)

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from zuinig.app.api.deps import Admin, Asker, Served
 from zuinig.app.personal import Owner
+from zuinig.app.rights import require_whole
 from zuinig.app.services import Services
-from zuinig.core.errors import Conflict, Forbidden
+from zuinig.core.errors import Conflict
 from zuinig.retrieval.shelves import Readable
 
 
@@ -43,8 +44,7 @@ router = APIRouter(prefix="/v1", tags=["personal data"])
 @router.get("/me/export", response_class=StreamingResponse)
 def own_export(served: Served, who: Asker) -> StreamingResponse:
     """All there is of you. Answers that rest on what you may no longer read are left out of it."""
-    if who.limited:
-        raise Forbidden("A key of some collections, or one that expires, cannot do this; sign in.", code="limited_key")
+    require_whole(who)
     served.audit.record(who, "export", who.id, "personal data")
     return _file(served, served.export.own(who), who.readable)
 

@@ -43,7 +43,7 @@ def change_password(
 ) -> Response:
     """The other sessions end; this one goes on as a new one."""
     api.change_password(api.OwnPasswordIn(old=sent.old, new=sent.new), served, principal)
-    session = served.auth.sign_in(served.people.get(principal.id).name, sent.new)
+    session = served.auth.open_for(principal.id)
     return signed_in(served, session, _shown(request, served, principal, done="own_password"))
 
 
