@@ -157,5 +157,7 @@ def test_what_a_model_made_of_a_document_it_did_not_cite_is_not_told_to_who_may_
         services.grants.set_document(ids[uncited], [], own=True)
         after = services.answers.ask(Ask(HOTEL), who(services, "bram"))
         assert str(dict(PRICES)[uncited]) not in after.answer
+        # What is answered from then on is remembered as ever.
+        assert services.answers.ask(Ask(HOTEL), who(services, "bram")).source == Source.MEMORY
     finally:
         services.close()

@@ -78,11 +78,13 @@ def move(session: Session, document: Document, readers: Sequence[str] | None, *,
     session.flush()
     live = sa.select(Passage.id).join(DocumentVersion, DocumentVersion.id == Passage.version_id)
     here = live.where(DocumentVersion.document_id == document.id, DocumentVersion.live)
-    ids = session.scalars(here).all()
-    lexical.reshelve(session, ids, document.shelf_id)
-    # Questions under way were asked of the shelves as they were: see `moved_since`.
-    changed(session, "passages", ids, added=True)
-    session.add(IndexChange(index=_MOVED, item_id=document.shelf_id, added=True))
+    if ids := session.scalars(here).all():
+        lexical.reshelve(session, ids, document.shelf_id)
+        # Questions under way were asked of the shelves as they were: see `moved_since`. Those that come after the
+        # change of the passages have seen it, so that this stands before it.
+        session.add(IndexChange(index=_MOVED, item_id=document.shelf_id, added=True))
+        session.flush()
+        changed(session, "passages", ids, added=True)
     _remove_empty(session, before)
     return True
 
