@@ -10,8 +10,8 @@ SECRET = "sk-marked-0123456789abcdef"
 LARGE = "sk-marked-large-0123456789"
 HOTEL = b"# Travel\n\nEmployees may book hotels up to 143 euros per night in Antwerp.\n"
 QUESTION = "What is the maximum hotel price per night in Antwerp?"
-# Where they belong: readable by their owner only.
-PRIVATE = ("admin.key", "session.secret")
+# Where it belongs: readable by its owner only.
+PRIVATE = "admin.key"
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_a_secret_is_found_nowhere(tmp_path, telltale, form):
     # The sign-in link is meant to be read, once, by who started the service.
     assert said.count(token) == 1
     data = tmp_path / "data"
-    for path in (p for p in data.rglob("*") if p.is_file() and p.name not in PRIVATE):
+    for path in (p for p in data.rglob("*") if p.is_file() and p.name != PRIVATE):
         kept = path.read_bytes()
         assert not [s for s in (*secrets, token) if s.encode() in kept], path
-    assert {oct((data / name).stat().st_mode & 0o777) for name in PRIVATE} == {"0o600"}
+    assert oct((data / PRIVATE).stat().st_mode & 0o777) == "0o600"

@@ -22,7 +22,9 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+# While Playwright runs, so does its event loop, in the thread of all tests: those that have a loop of their own
+# come after the module that needs a browser.
+@pytest.fixture(scope="module")
 def chromium():
     if CHROMIUM is None and not os.environ.get("CI"):
         pytest.skip("Chromium is not installed")

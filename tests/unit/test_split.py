@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zuinig.core.types import Block, BlockKind, Parsed
@@ -230,6 +230,7 @@ def test_every_word_below_a_heading_is_in_some_passage(blocks, sizes, count) -> 
         at += len(block.text)
 
 
+@example([text("111111 1111"), text("1")], (4, 1))
 @given(BLOCKS, SIZES)
 def test_what_is_repeated_fits_the_overlap_and_is_whole_sentences(blocks, sizes) -> None:
     size, overlap = sizes

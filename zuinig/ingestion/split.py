@@ -165,10 +165,10 @@ def _passages(
         full = pending and total + unit.tokens > size
         if pending and (full or unit.section != pending[-1].section):
             yield draft()
-            last = pending[-1]
+            last, before = pending[-1], start
             pending, start, total = [], unit.start, 0
             if full and unit.section == last.section and last.kind == unit.kind == BlockKind.TEXT:
-                start, total = _overlap(text, last, unit, count_tokens, min(overlap, size - unit.tokens))
+                start, total = _overlap(text, before, last, unit, count_tokens, min(overlap, size - unit.tokens))
         if not pending:
             start = start if total else unit.start
         pending.append(unit)
@@ -177,14 +177,22 @@ def _passages(
         yield draft()
 
 
-def _overlap(text: str, last: _Unit, unit: _Unit, count_tokens: CountTokens, most: int) -> tuple[int, int]:
-    """Where the next passage begins so that it repeats whole sentences of the one before it: (start, tokens)."""
+def _overlap(
+    text: str, before: int, last: _Unit, unit: _Unit, count_tokens: CountTokens, most: int
+) -> tuple[int, int]:
+    """Where the next passage begins so that it repeats whole sentences of the one before it: (start, tokens).
+
+    before: where that one begins. last: its last unit, out of which alone is repeated.
+    """
     start, total = unit.start, 0
-    for a, b in reversed(split_sentences(text[last.start : last.end])):
-        count = count_tokens([text[last.start + a : last.start + b]])[0]
+    for a, b in reversed(split_sentences(text[before : last.end])):
+        # The rest of a sentence that was cut by words begins in the unit before.
+        if before + a < last.start:
+            break
+        count = count_tokens([text[before + a : before + b]])[0]
         if total + count > most:
             break
-        start, total = last.start + a, total + count
+        start, total = before + a, total + count
     return start, total
 
 
