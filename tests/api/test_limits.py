@@ -78,6 +78,31 @@ def test_keys_of_one_user_share_a_limit(serve):
     assert [c.get("/v1/models").status_code for c in (ann, anns_other, anns_other, bob)] == [200, 200, 429, 200]
 
 
+def test_all_behind_an_address_share_its_limit_with_and_without_a_key(serve):
+    service = serve(limit_requests_per_address="3/hour", limit_sign_ins="off")
+    one, other = client_of(service, "ann"), client_of(service, "bob")
+    assert [c.get("/v1/models").status_code for c in (one, other)] == [200, 200]
+    assert wrong(service) == 401
+    refused = one.get("/v1/models")
+    assert refused.status_code == 429
+    assert refused.json()["detail"].startswith("More requests from this address than 3 in an hour")
+    assert int(refused.headers["retry-after"]) > 0
+    assert one.post("/v1/documents", files=[("files", ("a.txt", b"a"))]).status_code == 429
+    assert one.get("/healthz").status_code == 200
+
+
+def test_an_upload_counts_once_for_its_address(serve):
+    client = client_of(serve(limit_requests_per_address="2/hour"))
+    sent = [client.post("/v1/documents", files=[("files", ("a.txt", b"a"))]).status_code for _ in range(3)]
+    assert sent == [202, 202, 429]
+
+
+def test_the_limit_of_an_address_is_that_of_the_client_behind_a_named_proxy(serve):
+    service = serve(limit_requests_per_address="1/hour", trusted_proxies="127.0.0.0/8")
+    headers = [{"x-forwarded-for": f"203.0.113.{n}"} for n in (1, 1, 2)]
+    assert [service.client.get("/v1/models", headers=h).status_code for h in headers] == [200, 429, 200]
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [

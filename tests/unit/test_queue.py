@@ -79,3 +79,30 @@ def test_the_same_bytes_add_nothing(services):
     first, second = accept(services, 1), accept(services, 1)
     assert first == second
     assert statuses(services) == ["queued"]
+
+
+def test_those_who_upload_take_turns_however_much_one_of_them_sends(services, monkeypatch):
+    def send(by: str, number: int) -> None:
+        for n in range(number):
+            services.uploads.accept(f"{by}{n}.md", io.BytesIO(f"# {by} {n}".encode()), "rooms", by=by)
+
+    def claimed() -> str:
+        return services.queue.claim().filename.removesuffix(".md")
+
+    send("ann", 40)
+    assert [claimed(), claimed()] == ["ann0", "ann1"]
+    send("bob", 2)
+    monkeypatch.setattr("zuinig.ingestion.queue._PLANNED_FOR_S", 0)
+    services.queue._turns._old_from = 0  # the two seconds are over
+    assert [claimed() for _ in range(5)] == ["bob0", "ann2", "bob1", "ann3", "ann4"]
+    send("cas", 1)
+    assert claimed() == "cas0"
+
+
+def test_within_a_plan_they_take_turns_too(services):
+    for by, number in (("ann", 20), ("bob", 20)):
+        for n in range(number):
+            services.uploads.accept(f"{by}{n}.md", io.BytesIO(f"# {by} {n}".encode()), "rooms", by=by)
+    claimed = [services.queue.claim().filename for _ in range(40)]
+    assert [name[:3] for name in claimed] == ["ann", "bob"] * 20
+    assert services.queue.claim() is None

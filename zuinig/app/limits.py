@@ -33,9 +33,13 @@ class Limit(StrEnum):
     """What is counted. The value is the name in messages, metrics, and after ZUINIG_LIMIT_."""
 
     REQUESTS = "requests"
+    REQUESTS_PER_ADDRESS = "requests_per_address"
     QUESTIONS = "questions"
     UPLOADS = "uploads"
     SIGN_INS = "sign_ins"
+
+
+_WORDS = {Limit.REQUESTS_PER_ADDRESS: "requests from this address", Limit.SIGN_INS: "sign-ins"}
 
 
 def identity(principal: Principal) -> str:
@@ -72,7 +76,7 @@ class Limits:
             wait = await self._hit(item, (limit, who), min(cost, item.amount))
             if wait is not None:
                 raise TooManyRequests(
-                    f"More {limit.replace('_', '-')} than {item.amount} in {_span(item)}; try again in {wait} s.",
+                    f"More {_WORDS.get(limit, limit)} than {item.amount} in {_span(item)}; try again in {wait} s.",
                     retry_after_s=wait,
                 )
 

@@ -243,6 +243,11 @@ class Settings(BaseSettings):
     limit_requests: str | None = Field(
         None, description="Requests of a user (else of a key) in a while, such as `600/minute`. Unset or `off`: any."
     )
+    limit_requests_per_address: str | None = Field(
+        None,
+        description="Requests from one address in a while, whoever sends them; an office behind one address is one. "
+        "Unset or `off`: any.",
+    )
     limit_questions: str | None = Field(
         None,
         description="Questions of a user or key in a while, such as `60/minute; 2000/day`; searches and lookups count.",

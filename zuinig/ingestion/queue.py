@@ -6,8 +6,12 @@ while it still holds the lease, so a worker that was merely slow cannot undo wha
 
 import os
 import socket
+import threading
+import time
+from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 
 import psutil
 import sqlalchemy as sa
@@ -15,10 +19,15 @@ from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database
 from zuinig.core.errors import Conflict, NotFound
-from zuinig.core.tables import DocumentVersion, now
+from zuinig.core.tables import Document, DocumentVersion, now
 from zuinig.core.types import DocumentStatus
 
 _WORKING = (DocumentStatus.PARSING, DocumentStatus.EMBEDDING)
+
+# To see who waits, all that waits is looked through: a few turns of each are planned at once, and not for long, so that
+# who comes next is not behind them.
+_TURNS_PLANNED = 16
+_PLANNED_FOR_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,38 +43,77 @@ class LeaseLost(Exception):
     """The row is cancelled, superseded, deleted or another worker's; drop the work."""
 
 
+class _Turns:
+    """Whose document is next: of those who wait, who has waited longest since the last turn. For one thread."""
+
+    def __init__(self) -> None:
+        self._next: deque[tuple[int, str | None]] = deque()
+        self._old_from = 0.0
+        self._served: dict[str | None, int] = {}
+        self._number = count(1)
+
+    def planned(self, session: Session) -> bool:
+        """Whether anybody waits."""
+        if not self._next or time.monotonic() >= self._old_from:
+            self._plan(session)
+        return bool(self._next)
+
+    def take(self, session: Session) -> DocumentVersion | None:
+        for _ in range(2):  # what was planned may have been cancelled since
+            while self._next:
+                version_id, by = self._next.popleft()
+                version = session.get(DocumentVersion, version_id)
+                if version is not None and version.status == DocumentStatus.QUEUED:
+                    self._served[by] = next(self._number)
+                    return version
+            self._plan(session)
+        return None
+
+    def _plan(self, session: Session) -> None:
+        turn = sa.func.row_number().over(partition_by=Document.uploaded_by, order_by=DocumentVersion.id)
+        waiting = (
+            sa.select(DocumentVersion.id, Document.uploaded_by.label("by"), turn.label("turn"))
+            .join(Document, Document.id == DocumentVersion.document_id)
+            .where(DocumentVersion.status == DocumentStatus.QUEUED)
+            .subquery()
+        )
+        rows = session.execute(sa.select(waiting).where(waiting.c.turn <= _TURNS_PLANNED)).all()
+        in_turn = sorted(rows, key=lambda r: (r.turn, self._served.get(r.by, 0), r.id))
+        self._next = deque((r.id, r.by) for r in in_turn)
+        self._old_from = time.monotonic() + _PLANNED_FOR_S
+
+
 class Queue:
     def __init__(self, db: Database, *, lease_s: float, max_attempts: int) -> None:
         self._db, self._lease, self._max_attempts = db, timedelta(seconds=lease_s), max_attempts
+        self._turns, self._claiming = _Turns(), threading.Lock()
         process = psutil.Process()
         self._host = socket.gethostname()
         # A process id alone may have been given to another process since.
         self.owner = f"{self._host}:{process.pid}:{process.create_time():.2f}"
 
     def claim(self) -> Claim | None:
-        """The oldest document that waits, or whose worker is gone; None when there is none."""
-        with self._db.read() as session:
-            if session.scalar(self._waiting().limit(1)) is None and not self._orphans(session):
-                return None
-        with self._db.write() as session:
-            for orphan in self._orphans(session):
-                self._give_back(orphan)
-            session.flush()
-            version = session.scalar(self._waiting().limit(1))
-            if version is None:
-                return None
-            version.status = DocumentStatus.PARSING
-            version.attempts += 1
-            version.leased_by = self.owner
-            version.lease_until = now() + self._lease
-            return Claim(version.id, version.document_id, version.filename, version.sha256, version.attempts)
+        """A document that waits, or whose worker is gone; None when there is none.
 
-    def _waiting(self) -> sa.Select[DocumentVersion]:
-        return (
-            sa.select(DocumentVersion)
-            .where(DocumentVersion.status == DocumentStatus.QUEUED)
-            .order_by(DocumentVersion.id)
-        )
+        Those who upload take turns, so that a thousand files of one do not hold up the one file of another; of each the
+        oldest comes first.
+        """
+        with self._claiming:
+            with self._db.read() as session:
+                if not self._turns.planned(session) and not self._orphans(session):
+                    return None
+            with self._db.write() as session:
+                for orphan in self._orphans(session):
+                    self._give_back(orphan)
+                session.flush()
+                version = self._turns.take(session)
+                if version is None:
+                    return None
+                version.status = DocumentStatus.PARSING
+                version.attempts += 1
+                version.leased_by = self.owner
+                version.lease_until = now() + self._lease
+                return Claim(version.id, version.document_id, version.filename, version.sha256, version.attempts)
 
     def _orphans(self, session: Session) -> list[DocumentVersion]:
         working = session.scalars(sa.select(DocumentVersion).where(DocumentVersion.status.in_(_WORKING))).all()

@@ -177,9 +177,7 @@ def _passages(
         yield draft()
 
 
-def _overlap(
-    text: str, before: int, last: _Unit, unit: _Unit, count_tokens: CountTokens, most: int
-) -> tuple[int, int]:
+def _overlap(text: str, before: int, last: _Unit, unit: _Unit, count_tokens: CountTokens, most: int) -> tuple[int, int]:
     """Where the next passage begins so that it repeats whole sentences of the one before it: (start, tokens).
 
     before: where that one begins. last: its last unit, out of which alone is repeated.

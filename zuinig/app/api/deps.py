@@ -80,6 +80,7 @@ async def identified(request: Request, services: Services) -> Principal:
 
 async def known(request: Request, services: Annotated[Services, Depends(services)]) -> Principal:
     """`who`, within limits."""
+    await count(request, Limit.REQUESTS_PER_ADDRESS, _address(request))
     principal = await identified(request, services)
     await count(request, Limit.REQUESTS, identity(principal))
     return principal
