@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from running import ingest
 
 from zuinig.app.asked import Ask
-from zuinig.core.errors import NotFound
+from zuinig.core.errors import Conflict, NotFound
 from zuinig.core.tables import Memory, MemoryEvent, Suggestion
 from zuinig.core.types import MemoryStatus, Scope, Source, SuggestionKind, Verdict
 from zuinig.memory.feedback import judge
@@ -47,6 +47,17 @@ def test_a_thumbs_down_holds_an_unverified_memory_and_it_is_not_learnt_again(ser
     assert "wrong" in held.review_reason
     # The same documents give the same answer: it is shown, and does not slip back into memory.
     assert [ask().source for _ in range(2)] == [Source.SPECIALIST] * 2
+
+
+def test_what_was_called_wrong_is_not_learnt_again_when_its_document_left_and_came_back(services, ask, say):
+    answer = ask()
+    say(answer, Verdict.DOWN)
+    services.uploads.delete(answer.citations[0].document_id)
+    assert memory(services).status == MemoryStatus.HELD
+    ingest(services, "travel.md", HOTEL.format(143))
+    assert [ask().source for _ in range(2)] == [Source.SPECIALIST] * 2
+    with pytest.raises(Conflict):
+        services.curate.approve(memory(services).id, by="Cleo")  # of that version nothing is left to rest on
 
 
 def test_a_verified_memory_stays_in_service_and_comes_up_for_review(services, ask, say):

@@ -39,7 +39,7 @@ from zuinig.ingestion.relook import Relook
 from zuinig.ingestion.upload import Uploads, sweep
 from zuinig.memory.calibrate import Calibration
 from zuinig.memory.curate import Curate
-from zuinig.memory.freshness import Freshness
+from zuinig.memory.freshness import Freshness, hold_flagged
 from zuinig.memory.importing import Importing
 from zuinig.memory.recall import Recall
 from zuinig.memory.suggest import Suggest
@@ -214,7 +214,7 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
         chores=(
             *([gather] if every_s else []),
             *([Chore("retention", retention.run, every_s=_LOOK_FOR_EXPIRED_EVERY_S)] if retention.wanted else []),
-            Chore("suspicion", Relook(db), every_s=_RELOOK_EVERY_S),
+            Chore("suspicion", Relook(db, hold_flagged), every_s=_RELOOK_EVERY_S),
             Chore("models", follow, every_s=_LOOK_AT_MODELS_EVERY_S),
         ),
     )

@@ -1,8 +1,10 @@
 """Documents that were read before anything looked for what speaks to a language model in them."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from zuinig.core.db import Database
 from zuinig.core.tables import DocumentVersion, Passage
@@ -12,10 +14,13 @@ _AT_ONCE = 20
 
 
 class Relook:
-    """Works through them, a few each time it is called. What their files hid is found when they are read again."""
+    """Works through them, a few each time it is called. What their files hid is found when they are read again.
 
-    def __init__(self, db: Database) -> None:
-        self._db, self._done = db, False
+    flagged: called with a version in the transaction that flags passages of it.
+    """
+
+    def __init__(self, db: Database, flagged: Callable[[Session, int], None]) -> None:
+        self._db, self._flagged, self._done = db, flagged, False
 
     def __call__(self) -> None:
         """Raises ConfigurationError."""
@@ -48,3 +53,4 @@ class Relook:
                 .where(DocumentVersion.id == version)
                 .values(flagged=sum(map(bool, found.values())))
             )
+            self._flagged(session, version)

@@ -28,6 +28,8 @@ _SPEAKS_OF = 0.6
 # A passage this near may well have been among those that a language model was shown.
 _SHOWN = 0.4
 
+FLAGGED = "It rests on a passage that seems to speak to a language model."
+
 
 class Freshness:
     """What the dialog memory has to do when documents change."""
@@ -43,7 +45,8 @@ class Freshness:
         shown = [m for m, cosine in near.items() if cosine >= _SHOWN]
         made = sa.and_(Memory.origin == Source.LLM, _made_of(session, document_id))
         told = sa.select(Memory.id).where(Memory.status == MemoryStatus.LIVE, _among(shown), made)
-        ids = {*_resting_on(session, document_id), *session.scalars(told)}
+        resting = session.scalars(_resting_on(document_id).where(Memory.status == MemoryStatus.LIVE))
+        ids = {*resting, *session.scalars(told)}
         take_out(session, sorted(ids), MemoryStatus.STALE, f"The document {document_id} was deleted.")
 
     def moved(self, session: Session, document_id: str, shelf_id: int) -> None:
@@ -111,8 +114,11 @@ class Freshness:
 
 
 def reanchor(session: Session, document_id: str, version_id: int) -> None:
-    """Memories that rest on the document move to its new version if that holds the very passages, else are stale."""
-    resting = _resting_on(session, document_id)
+    """Memories that rest on the document move to its new version if that holds the very passages, else are stale.
+
+    What waits for a curator goes on waiting: the same answer is not to be learnt again meanwhile.
+    """
+    resting = session.scalars(_resting_on(document_id)).all()
     if not resting:
         return
     number = session.scalar(sa.select(DocumentVersion.number).where(DocumentVersion.id == version_id))
@@ -129,7 +135,8 @@ def reanchor(session: Session, document_id: str, version_id: int) -> None:
         for memory in session.scalars(sa.select(Memory).where(Memory.id.in_(part))):
             rests_on = evidence[memory.id]
             if not all(e.content_hash in passages for e in rests_on):
-                lost.append(memory.id)
+                if memory.status == MemoryStatus.LIVE:
+                    lost.append(memory.id)
                 continue
             for e in rests_on:
                 e.version_id = version_id
@@ -139,6 +146,24 @@ def reanchor(session: Session, document_id: str, version_id: int) -> None:
             ]
     session.flush()
     take_out(session, lost, MemoryStatus.STALE, f"The document {document_id} no longer says what this rests on.")
+    hold_flagged(session, version_id)
+
+
+def hold_flagged(session: Session, version_id: int) -> None:
+    """Memories that rest on passages of the version which are flagged wait for a curator, unless one has verified
+    them: a passage may be flagged long after it was cited, as when the heading above it changes.
+    """
+    flagged = sa.select(Passage.content_hash).where(Passage.version_id == version_id, Passage.flags.is_not(None))
+    resting = sa.select(Evidence.memory_id).where(
+        Evidence.version_id == version_id, Evidence.content_hash.in_(flagged)
+    )
+    ids = session.scalars(
+        sa.select(Memory.id).where(
+            Memory.status == MemoryStatus.LIVE, Memory.verified_by.is_(None), Memory.id.in_(resting)
+        )
+    ).all()
+    history.put_up(session, ids, FLAGGED)
+    take_out(session, ids, MemoryStatus.HELD, FLAGGED)
 
 
 def _moved(citation: dict[str, Any], passage: Passage, number: int) -> dict[str, Any]:
@@ -243,12 +268,12 @@ def _lists(shelf_id: int | None) -> sa.ColumnElement[bool]:
     return sa.func.instr("," + Memory.scope + ",", f",{shelf_id},") > 0
 
 
-def _resting_on(session: Session, document_id: str) -> Sequence[int]:
-    return session.scalars(
+def _resting_on(document_id: str) -> sa.Select[int]:
+    return (
         sa.select(Memory.id)
         .where(Memory.status.in_((MemoryStatus.LIVE, MemoryStatus.HELD)))
         .where(Memory.id.in_(sa.select(Evidence.memory_id).where(Evidence.document_id == document_id)))
-    ).all()
+    )
 
 
 def _of_people(session: Session, ids: Iterable[int]) -> set[int]:

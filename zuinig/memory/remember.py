@@ -12,14 +12,11 @@ from zuinig.core.types import Citation, MemoryStatus, Source
 from zuinig.memory import history
 from zuinig.memory.bound import bound
 from zuinig.memory.candidates import PEOPLE
-from zuinig.memory.freshness import has_rivals, outdated, take_out
+from zuinig.memory.freshness import FLAGGED, has_rivals, outdated, take_out
 from zuinig.memory.questions import question_key
 from zuinig.retrieval.embed import Vectors
 from zuinig.retrieval.index import changed
 from zuinig.retrieval.shelves import moved_since
-
-_FLAGGED = "It rests on a passage that seems to speak to a language model."
-
 
 @dataclass(frozen=True, slots=True)
 class NewMemory:
@@ -84,8 +81,8 @@ def remember(session: Session, new: NewMemory) -> int | None:
         session.delete(memory)
         return None
     if new.doubtful:
-        history.put_up(session, [memory.id], _FLAGGED)
-        take_out(session, [memory.id], MemoryStatus.HELD, _FLAGGED)
+        history.put_up(session, [memory.id], FLAGGED)
+        take_out(session, [memory.id], MemoryStatus.HELD, FLAGGED)
         return memory.id
     replace(session, key, new.scope, memory.id)
     changed(session, "memories", [memory.id], added=True)
@@ -103,11 +100,16 @@ def _called_wrong(session: Session, key: str, new: NewMemory) -> bool:
 
 
 def _waits(session: Session, key: str, scope: str) -> bool:
-    """Whether an answer to this question is held already: who asks often must not fill the curators' queue."""
-    held = sa.select(Memory.id).where(
-        Memory.question_key == key, Memory.scope == scope, Memory.status == MemoryStatus.HELD
-    )
-    return session.scalar(held.limit(1)) is not None
+    """Whether an answer to this question is held already: who asks often must not fill the curators' queue.
+
+    One that the documents no longer give can only be rejected or edited, and keeps no other out.
+    """
+    held = session.scalars(
+        sa.select(Memory.id).where(
+            Memory.question_key == key, Memory.scope == scope, Memory.status == MemoryStatus.HELD
+        )
+    ).all()
+    return bool(set(held) - outdated(session, held))
 
 
 def replace(session: Session, key: str, scope: str, by: int) -> None:
