@@ -202,3 +202,10 @@ def test_others_do_not_read_a_new_document_even_while_it_waits(services):
     again = services.uploads.accept("travel.md", io.BytesIO(HOTEL.encode()), "default", readers=[])
     assert again.outcome == "unchanged"
     assert services.grants.readers(accepted.document_id) == Readers(("sales",), own=True)
+
+
+def test_what_others_typed_moves_nothing_in_the_terminal(zuinig, auth):  # noqa: F811
+    auth.create_key("\x1b[2J\x1b]0;root\x07phone\u202etxt\x9b31m", [Scope.ASK])
+    listed = zuinig("keys", "list").out
+    assert "[2J]0;rootphonetxt31m" in listed
+    assert not [c for c in listed if not c.isprintable() and c != "\n"]

@@ -6,9 +6,13 @@ import threading
 import httpx
 import pytest
 import sqlalchemy as sa
+from running import Running
 
+from zuinig.app.services import build
+from zuinig.core.settings import Settings
 from zuinig.core.tables import Memory, Suggestion
 from zuinig.core.types import Scope, SuggestionKind, SuggestionStatus
+from zuinig.retrieval import embed
 
 ANNA, MARK, PASSWORD = "anna.marker@example.com", "zebrafish", "correct horse battery"
 LAMP = "Which bulb does the lamp in the hall take?"
@@ -233,6 +237,30 @@ def test_signing_in_and_out_is_told_and_the_password_is_not(house, person):
     assert not [secret for secret in ("a wrong secret", PASSWORD, "zk_wrong") if secret in told]
 
 
+def test_a_wrong_key_is_told_without_the_key(house):
+    guess = {"authorization": "Bearer zk_guess"}
+    for path, send in (("/v1/models", {}), ("/v1/documents", {"files": [("files", ("a.txt", b"a"))]})):
+        assert house.client.request("POST" if send else "GET", path, headers=guess, **send).status_code == 401
+    rows = audit(house)[:2]
+    assert {(r["action"], r["actor"], r["detail"]) for r in rows} == {("sign_in_failed", "", "key of a request")}
+    assert "zk_guess" not in house.client.get("/v1/audit/export").text
+
+
+def test_who_stops_the_reading_of_a_document_and_has_it_tried_again_is_told(tmp_path, fake_embedder, monkeypatch):
+    monkeypatch.setattr(embed, "load", lambda *_, **__: fake_embedder)
+    idle = Running(build(Settings(data_dir=tmp_path, ingest_workers=0)))
+    sent = call(idle.client, "POST", "/v1/documents", files=[("files", ("a.txt", b"a"))])
+    document = sent["accepted"][0]["id"]
+    for change in ("cancel", "retry"):
+        call(idle.client, "POST", f"/v1/documents/{document}/{change}")
+    batch = {"ids": document, "total": 1}
+    assert idle.client.post("/portal/uploads/cancel", data=batch, headers=SAME_SITE).is_success
+    rows = [(r["action"], r["target"], r["actor"]) for r in reversed(audit(idle))]
+    changes = ("upload", "cancel_document", "retry_document", "cancel_document")
+    assert rows == [(change, document, "admin") for change in changes]
+    idle.stop()
+
+
 def test_what_is_done_over_http_is_told_with_who_and_what(house):
     client, admin = house.client, house.services.auth.of_key(house.key)
     document = house.upload("note.md", "# Note\n\nA note.\n")
@@ -243,6 +271,7 @@ def test_what_is_done_over_http_is_told_with_who_and_what(house):
     client.get(f"/v1/files/{document}/content")
     client.get("/v1/documents")
     client.post("/v1/search", json={"query": "note"})
+    client.post("/v1/memories/lookup", json={"questions": ["Who notes?"]})
     group = client.post("/v1/groups", json={"name": "Notes"}).json()["id"]
     client.put(f"/v1/documents/{document}/grants", json={"own": True, "readers": ["Notes"]})
     client.delete(f"/v1/groups/{group}")
@@ -261,6 +290,7 @@ def test_what_is_done_over_http_is_told_with_who_and_what(house):
         ("replace", document),
         *[("read", document)] * 3,
         ("search", None),
+        ("lookup", None),
         ("group_create", group),
         ("grant", document),
         ("group_delete", group),

@@ -1,6 +1,10 @@
 """What an import would do, before it does it."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zuinig.app.api import exchange
 from zuinig.core.errors import BadRequest
@@ -61,3 +65,15 @@ def test_an_export_comes_back_as_it_was_and_runs_no_formula(quick, form):
         assert not any(cell.startswith(("=", "@", "-")) for line in text.splitlines() for cell in line.split(","))
     lines = exchange.parse(text.encode(), form)
     assert [(x.question, x.answer, x.id) for x in lines] == [(p.question, p.answer, p.external_id) for p in pairs]
+
+
+@given(st.text(st.sampled_from("=+-@;' \t\r\na"), max_size=12))
+def test_no_column_of_any_spreadsheet_begins_with_a_formula_and_nothing_is_lost(text):
+    shown = exchange.harmless(text)
+    assert not [c for c in re.split("[;\r\n]", shown) if c.lstrip(" ").startswith(("=", "+", "@", "\t"))]
+    assert not [c for c in shown.split(";") if c.lstrip(" ").startswith("-")]
+    assert exchange._plain(shown) == text
+
+
+def test_a_list_is_left_as_it_is():
+    assert exchange.harmless("Bring:\n- a bulb\n- a fuse") == "Bring:\n- a bulb\n- a fuse"

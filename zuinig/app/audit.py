@@ -16,15 +16,18 @@ from zuinig.core.types import Principal
 
 Action = Literal[
     "sign_in",
-    "sign_in_failed",  # actor: the name that was tried
+    "sign_in_failed",  # actor: the name that was tried; none for a key or a link, and for a wrong key of a request
     "sign_out",
     "sign_in_link",  # handed out at the command line
     "ask",
     "search",  # passages were shown without an answer
+    "lookup",  # whether memory would answer
     "feedback",
     "read",  # a document was opened: its file, its text or its passages
     "upload",
     "replace",
+    "cancel_document",
+    "retry_document",
     "delete_document",
     "memory_write",
     "memory_edit",

@@ -154,9 +154,7 @@ def hold_flagged(session: Session, version_id: int) -> None:
     them: a passage may be flagged long after it was cited, as when the heading above it changes.
     """
     flagged = sa.select(Passage.content_hash).where(Passage.version_id == version_id, Passage.flags.is_not(None))
-    resting = sa.select(Evidence.memory_id).where(
-        Evidence.version_id == version_id, Evidence.content_hash.in_(flagged)
-    )
+    resting = sa.select(Evidence.memory_id).where(Evidence.version_id == version_id, Evidence.content_hash.in_(flagged))
     ids = session.scalars(
         sa.select(Memory.id).where(
             Memory.status == MemoryStatus.LIVE, Memory.verified_by.is_(None), Memory.id.in_(resting)

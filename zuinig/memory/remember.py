@@ -18,6 +18,7 @@ from zuinig.retrieval.embed import Vectors
 from zuinig.retrieval.index import changed
 from zuinig.retrieval.shelves import moved_since
 
+
 @dataclass(frozen=True, slots=True)
 class NewMemory:
     """scope: see `Reach.scope`. vector: (1, d), the question's. origin: the rung that answered.

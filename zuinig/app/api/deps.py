@@ -75,6 +75,7 @@ async def identified(request: Request, services: Services) -> Principal:
     except Unauthenticated:
         if request.headers.get("authorization"):
             await sign_in_attempt(request)
+            await run_in_threadpool(services.audit.record, "", "sign_in_failed", None, "key of a request")
         raise
 
 

@@ -258,14 +258,16 @@ def _changing(routes: APIRouter) -> None:
         served.audit.record(editor, "delete_document", document_id)
 
     @routes.post("/{document_id}/cancel")
-    def cancel(document_id: str, served: Served, _: Editor) -> DocumentOut:
+    def cancel(document_id: str, served: Served, editor: Editor) -> DocumentOut:
         with served.db.write() as session:
             queue.cancel(session, document_id)
+            served.audit.add(session, editor, "cancel_document", document_id)
         return document_out(served.documents.get(document_id))
 
     @routes.post("/{document_id}/retry", status_code=202)
-    def retry(document_id: str, served: Served, _: Editor) -> DocumentOut:
+    def retry(document_id: str, served: Served, editor: Editor) -> DocumentOut:
         with served.db.write() as session:
             queue.retry(session, document_id)
+            served.audit.add(session, editor, "retry_document", document_id)
         served.wake()
         return document_out(served.documents.get(document_id))

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -27,8 +28,10 @@ Form = Literal["jsonl", "csv"]
 _SHOWN_PROBLEMS = 5
 _SHOWN_CLASHES = 1000
 _COLUMNS = ("id", "question", "answer", "collection")
-# What a spreadsheet takes for a formula when it opens the file.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Where a cell may begin and what makes it a formula, with the marks before it. A spreadsheet that parts columns by
+# semicolons, as in the Netherlands and Belgium, begins one after each, and after a line end inside our quotes. A dash
+# at the start of a line is left alone: there it is a list.
+_FORMULA = re.compile(r"((?:^|;) *(?='*[-=+@\t\r])|[\r\n] *(?='*[=+@\t\r]))('*)")
 
 
 class ImportLine(BaseModel):
@@ -166,14 +169,14 @@ def _rows(data: bytes, form: Form) -> Iterator[tuple[int, bytes | dict[str, str]
 
 
 def _plain(cell: str | list[str]) -> str:
-    """Without the mark that `harmless` puts before what a spreadsheet would take for a formula."""
+    """Without the marks that `harmless` puts before what a spreadsheet would take for a formula."""
     text = cell if isinstance(cell, str) else " ".join(cell)
-    return text[1:] if text[:1] == "'" and text[1:2] in _FORMULA else text
+    return _FORMULA.sub(lambda m: m[1] + m[2][1:], text)
 
 
 def harmless(text: str) -> str:
     """A cell that a spreadsheet shows and does not work out."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1\2'", text)
 
 
 def as_pairs(served: Services, lines: Sequence[ImportLine]) -> list[Pair]:

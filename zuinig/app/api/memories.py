@@ -159,12 +159,13 @@ def list_memories(
 
 @router.post("/lookup")
 async def lookup(body: LookupIn, served: Served, asker: Asker, turn: Turned) -> LookupsOut:
-    """Whether memory would answer, and why not; up to 256 questions. Nothing is recorded or charged."""
+    """Whether memory would answer, and why not; up to 256 questions. Nothing is charged, and no answer is recorded."""
     return await turn.run(_lookup, body, served, asker)
 
 
 def _lookup(body: LookupIn, served: Services, asker: Principal) -> LookupsOut:
     found = served.recall.lookup(body.questions, served.search.reach(body.collections, asker.readable))
+    served.audit.record(asker, "lookup", detail=served.audit.question("\n".join(body.questions)))
     return LookupsOut(data=[lookup_out(x) for x in found])
 
 

@@ -50,12 +50,13 @@ def count(session: Session, ids: Sequence[str], reader: Principal, *, total: int
     )
 
 
-def cancel_waiting(session: Session, ids: Sequence[str], editor: Principal) -> None:
-    """Those that the editor may change; those being read go on to their end."""
+def cancel_waiting(session: Session, ids: Sequence[str], editor: Principal) -> list[str]:
+    """Those that the editor may change; those being read go on to their end. Returns which."""
     mine = sa.true() if editor.editable is None else Document.collection_id.in_(sorted(editor.editable))
-    for document_id, status in _states(session, ids, mine).items():
-        if status == DocumentStatus.QUEUED:
-            queue.cancel(session, document_id)
+    waiting = [i for i, status in _states(session, ids, mine).items() if status == DocumentStatus.QUEUED]
+    for document_id in waiting:
+        queue.cancel(session, document_id)
+    return waiting
 
 
 def under_way(counts: dict[str, int]) -> int:

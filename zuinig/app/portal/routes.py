@@ -277,7 +277,8 @@ def tally(request: Request, served: Served, principal: Reader, sent: Annotated[_
 def cancel_waiting(request: Request, served: Served, principal: Uploader, sent: Annotated[_Sent, Form()]) -> Response:
     """A fragment: the same, once those that wait are called off."""
     with served.db.write() as session:
-        batch.cancel_waiting(session, sent.documents, principal)
+        for document_id in batch.cancel_waiting(session, sent.documents, principal):
+            served.audit.add(session, principal, "cancel_document", document_id)
         counted = sent.count(session, principal)
     return render(request, served, "_tally.html", principal, tally=counted)
 
