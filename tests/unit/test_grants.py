@@ -1,5 +1,6 @@
 """What grants change at once: for documents, for memory, for conversations and for what was said before."""
 
+import io
 from typing import Any
 
 import pytest
@@ -59,6 +60,14 @@ def test_a_collection_is_open_to_all_until_somebody_says_otherwise(office):
     assert seen(office, "bram") == set()
     with pytest.raises(NotFound):
         office.answers.ask(Ask(HOTEL, collections=["house"]), who(office, "bram"))
+
+
+def test_that_a_document_is_on_its_way_in_is_told_to_its_readers_only(office):
+    office.uploads.accept("next.md", io.BytesIO(b"# Next"), "house")
+    office.grants.set_collection("house", readers=["HR"], editors=[])
+    asked = "Who repairs the bicycles?"
+    told = [office.answers.ask(Ask(asked), who(office, name)).notice for name in ("anna", "bram")]
+    assert [notice and notice.code for notice in told] == ["still_reading", None]
 
 
 def test_a_document_may_have_readers_of_its_own_and_give_them_back(office):

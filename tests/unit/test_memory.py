@@ -1,11 +1,13 @@
 """Invariants 3, 4 and 5 over the real pipeline, embedder and database."""
 
+import io
+
 import pytest
 import sqlalchemy as sa
 from running import ingest
 
 from zuinig.app.asked import Ask
-from zuinig.core.tables import LedgerEntry, Memory, Passage, now
+from zuinig.core.tables import LedgerEntry, Memory, Passage, Suggestion, now
 from zuinig.core.types import MemoryStatus, Reach, Source
 from zuinig.memory.importing import Pair
 
@@ -29,6 +31,29 @@ def test_a_repeat_comes_from_memory_and_each_answer_has_one_ledger_entry(service
     with services.db.read() as session:
         entries = session.scalars(sa.select(LedgerEntry.answer_id)).all()
     assert sorted(entries) == sorted([first.answer_id, second.answer_id])
+
+
+def test_an_answer_made_while_documents_are_on_their_way_in_says_so_and_memory_does_not(services, ask):
+    ingest(services, "travel.md", HOTEL.format(143))
+    assert ask(QUESTION).notice is None
+    services.uploads.accept("more.md", io.BytesIO(b"# More"), "default")
+    assert ask(QUESTION).notice is None
+    told = ask("Who repairs the bicycles?").notice
+    assert told.code == "still_reading"
+    with services.db.read() as session:
+        assert session.scalars(sa.select(LedgerEntry.notice)).all()[-1] == "still_reading"
+
+
+def test_what_there_was_no_time_to_read_is_not_called_uncovered(services, ask, monkeypatch):
+    ingest(services, "travel.md", HOTEL.format(143))
+    monkeypatch.setattr(services.specialist.reader, "read", lambda question, hits: [None] * len(hits))
+    answered = ask(QUESTION)
+    assert (answered.source, answered.notice.code) == (Source.NONE, "not_read")
+    assert "143 euros" in answered.answer
+    assert services.suggest.refresh(services.answers.covers) == 0
+    with services.db.read() as session:
+        assert session.scalars(sa.select(Memory)).all() == []
+        assert session.scalars(sa.select(Suggestion)).all() == []
 
 
 def test_a_citation_leads_to_the_exact_place(services, ask):

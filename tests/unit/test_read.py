@@ -93,7 +93,7 @@ def test_a_reader_that_fails_is_never_sure(specialist, reader, hits, monkeypatch
     monkeypatch.setattr(reader._model, "run", run)
     reading = specialist.read(LEAVE, hits(LEAVE))
     assert (reading.confidence, reading.quotes) == (0.0, ())
-    assert reading.near
+    assert reading.near and reading.unread
     assert reading.sentences[0].text == "Employees have 25 days of paid leave a year."
 
 
@@ -104,7 +104,8 @@ def test_passages_that_were_not_read_are_no_evidence(specialist, reader, hits, m
         return [None if "25 days" in h.text else r for h, r in zip(found, read(question, found), strict=True)]
 
     monkeypatch.setattr(reader, "read", late)
-    assert specialist.read(LEAVE, hits(LEAVE)).quotes == ()
+    reading = specialist.read(LEAVE, hits(LEAVE))
+    assert reading.quotes == () and reading.unread
 
 
 def test_what_is_only_just_sure_enough_to_be_answered_is_not_remembered(reader, hits, monkeypatch) -> None:

@@ -13,14 +13,16 @@ from sqlalchemy.orm import Session
 from zuinig.app import prompt, wording
 from zuinig.app.asked import Answered, Ask, Delta, Recalled, ServedMemory, Step
 from zuinig.app.audit import Audit
-from zuinig.app.budgets import Budgets, BudgetUse, Notice, used_up
+from zuinig.app.budgets import Budgets, BudgetUse, used_up
 from zuinig.app.ledger import Call, Ledger
+from zuinig.app.notices import NOT_READ, STILL_READING, Notice
 from zuinig.app.rungs import Reply, Rungs, Wanted
 from zuinig.core.db import Database
 from zuinig.core.errors import LLMFailed, NotFound
 from zuinig.core.tables import Answer, Conversation, Memory, new_id
 from zuinig.core.tokens import Tokens
 from zuinig.core.types import Citation, Hit, Principal, Reach, Source, Usage
+from zuinig.ingestion.queue import is_busy
 from zuinig.memory import history
 from zuinig.memory.candidates import Remembered
 from zuinig.memory.conversation import MOST_TURNS, Turn, standalone
@@ -54,6 +56,7 @@ class _Climb:
     served: Remembered | None = None
     contradicting: Sequence[int] = ()
     vector: Vectors | None = None
+    still_reading: bool = False  # whether documents that the asker may read were on their way in
     hits: Sequence[Hit] = ()
     reading: Reading = NOTHING
     calls: Sequence[Call] = ()
@@ -126,14 +129,18 @@ class Answers:
         climb.timing["total"] = round((time.perf_counter() - climb.begun) * 1000, 2)
         if not ask.recorded:
             return _answered(climb, usage, new_id("ans"), memory_id=None)
+        climb.notice = climb.notice or _of_documents(climb)
         climb.notice = climb.notice or self._budgets.warn(climb.budgets, usage, climb.principal)
         answer_id, memory_id = self._record(climb, usage)
         return _answered(climb, usage, answer_id, memory_id=memory_id)
 
     def covers(self, question: str, scope: str) -> bool:
-        """Whether the documents of the scope hold an answer by now. scope: see `Reach.scope`."""
+        """Whether the documents of the scope hold an answer by now, for all that can be told. scope: see
+        `Reach.scope`.
+        """
         hits = self._search.search(question, self._specialist.passages, shelves=Reach.of_scope(scope).shelves)
-        return self._specialist.read(question, hits).covered
+        reading = self._specialist.read(question, hits)
+        return reading.covered or reading.unread
 
     # The rungs
 
@@ -164,6 +171,9 @@ class Answers:
     def _retrieve(self, climb: _Climb) -> None:
         with climb.stage("search"):
             climb.seen = self._search.seen()
+            with self._db.read() as session:
+                shelves = climb.reach.shelves
+                climb.still_reading = is_busy(session, None if shelves is None else frozenset(shelves))
             if climb.vector is None:
                 climb.vector = self._embedder.embed([climb.standalone])
             climb.hits = self._passages(climb, climb.vector)
@@ -194,7 +204,7 @@ class Answers:
             climb.answer = wording.quotes(climb.ask.question, reading.quotes)
             return
         climb.confidence = 1 - reading.confidence
-        if reading.covered:
+        if reading.covered or reading.unread:
             climb.citations = [cite(s) for s in reading.closest]
             climb.answer = wording.closest(climb.ask.question, reading.closest)
 
@@ -359,6 +369,13 @@ def _take(climb: _Climb, reply: Reply) -> LLMFailed | None:
     # An answer that does not wholly stand on the documents is shown, but never handed to the next person.
     climb.remembers, climb.flagged, climb.model = reply.sound, reply.flagged, reply.model
     return None
+
+
+def _of_documents(climb: _Climb) -> Notice | None:
+    """What may be missing from the answer."""
+    if climb.source == Source.NONE and climb.reading.unread:
+        return NOT_READ
+    return STILL_READING if climb.still_reading else None
 
 
 def _answered(climb: _Climb, usage: Usage, answer_id: str, *, memory_id: int | None) -> Answered:

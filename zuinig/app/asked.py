@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from zuinig.app.budgets import Notice
+from zuinig.app.notices import Notice
 from zuinig.core.types import Citation, Source, Usage
 from zuinig.memory.conversation import Turn
 

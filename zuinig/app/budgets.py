@@ -16,6 +16,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
+from zuinig.app.notices import Notice
 from zuinig.core.db import Database
 from zuinig.core.errors import BadRequest, NotFound
 from zuinig.core.tables import ApiKey, Budget, LedgerEntry, now
@@ -43,14 +44,6 @@ _WHOSE = {
     "key": "The budget of your key",
 }
 _MICROS = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """What an asker is told of budgets. budget_used: answered without a language model for that reason."""
-
-    code: Literal["budget_used", "budget_warning"]
-    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -313,7 +313,7 @@ class LedgerEntry(Base):
     timing_ms: Mapped[dict[str, Any]]
     # Each call of a language model, in order.
     steps: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
-    notice: Mapped[str | None] = mapped_column(sa.String(16))  # what the asker was told of budgets
+    notice: Mapped[str | None] = mapped_column(sa.String(16))  # code of what the asker was told beside the answer
     # "right" or "wrong": how the answer had been judged by the time its texts went.
     verdict: Mapped[str | None] = mapped_column(sa.String(8))
     created_at: Mapped[datetime] = mapped_column(default=now, index=True)

@@ -21,6 +21,7 @@ from zuinig.core.db import Database
 from zuinig.core.errors import Conflict, NotFound
 from zuinig.core.tables import Document, DocumentVersion, now
 from zuinig.core.types import DocumentStatus
+from zuinig.retrieval.shelves import Readable, on
 
 _WORKING = (DocumentStatus.PARSING, DocumentStatus.EMBEDDING)
 
@@ -168,6 +169,13 @@ class Queue:
         ):
             raise LeaseLost
         return version
+
+
+def is_busy(session: Session, readable: Readable = None) -> bool:
+    """Whether a document is on its way in that somebody may read."""
+    on_its_way = DocumentVersion.status.in_((DocumentStatus.QUEUED, *_WORKING))
+    found = sa.select(DocumentVersion.id).join(Document, Document.id == DocumentVersion.document_id)
+    return session.scalar(found.where(on_its_way, on(readable)).limit(1)) is not None
 
 
 def fail(version: DocumentVersion, code: str, reason: str) -> None:

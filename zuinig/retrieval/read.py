@@ -36,7 +36,7 @@ class Reading:
 
     confidence: the chance that what comes closest says the answer. near: whether an LLM may make something of the
     passages. sure: whether the specialist may answer with what comes closest. lasting: whether it is sure enough for
-    that to be remembered.
+    that to be remembered. unread: whether the time ran out before all of them were read.
     """
 
     hits: tuple[Hit, ...]
@@ -46,6 +46,7 @@ class Reading:
     near: bool
     sure: bool
     lasting: bool
+    unread: bool
 
     @property
     def quotes(self) -> tuple[Sentence, ...]:
@@ -58,7 +59,7 @@ class Reading:
         return self.confidence >= COVERED_FROM
 
 
-NOTHING = Reading((), (), (), 0.0, near=False, sure=False, lasting=False)
+NOTHING = Reading((), (), (), 0.0, near=False, sure=False, lasting=False, unread=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class Specialist:
             near=confidence >= _NEAR_FROM or not is_read,
             sure=right_from_there_on >= self._least,
             lasting=right_from_there_on >= _LASTING,
+            unread=None in read,
         )
 
     def _confidence(self, model: _Calibrated, chances: Floats, features: Floats) -> float:

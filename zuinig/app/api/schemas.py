@@ -80,10 +80,12 @@ class UsageOut(BaseModel):
 
 
 class NoticeOut(BaseModel):
-    """budget_used: answered without a language model, since a budget is used up. budget_warning: one nearly is."""
+    """budget_used: answered without a language model, since a budget is used up. budget_warning: one nearly is.
+    not_read: there was no time to read all that was found. still_reading: documents were on their way in meanwhile.
+    """
 
     model_config = ConfigDict(from_attributes=True)
-    code: Literal["budget_used", "budget_warning"]
+    code: Literal["budget_used", "budget_warning", "not_read", "still_reading"]
     message: str
 
 

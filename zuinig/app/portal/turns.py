@@ -27,7 +27,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """memory_id, first_answered: of the memory that answered, where it still stands. notice: see `budgets.Notice`.
+    """memory_id, first_answered: of the memory that answered, where it still stands. notice: see `notices.Notice`.
 
     withheld: the answer is not shown, since it rests on what its reader may no longer read.
     """

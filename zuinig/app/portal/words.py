@@ -455,7 +455,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "source_memory": ("memory", "geheugen"),
     "source_specialist": ("quoted", "geciteerd"),
     "source_llm": ("LLM", "LLM"),
-    "source_none": ("not covered", "niet beschreven"),
+    "source_none": ("no answer", "geen antwoord"),
     "no_answers": (
         "Nothing was asked in this period. Savings show once questions are answered.",
         "In deze periode is niets gevraagd. De besparing verschijnt zodra er vragen zijn beantwoord.",
@@ -482,6 +482,14 @@ _WORDS: dict[str, tuple[str, str]] = {
     "budget_used": (
         "The budget for language models is used up for now; this was answered without one.",
         "Het budget voor taalmodellen is voorlopig op; dit is zonder taalmodel beantwoord.",
+    ),
+    "not_read": (
+        "There was no time to read all that was found: the documents may answer this all the same.",
+        "Er was geen tijd om alles te lezen wat is gevonden: misschien staat het antwoord toch in de documenten.",
+    ),
+    "still_reading": (
+        "Documents are still being read and were not taken into account; ask again in a while.",
+        "Er worden nog documenten gelezen, en die telden niet mee; vraag het straks nog eens.",
     ),
     "budget_warning": (
         "More than 80 % of a budget for language models is used.",
