@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -129,6 +131,19 @@ def test_the_same_text_of_another_document_is_not_quoted_twice(specialist, make_
     found = [make_hit(text, passage_id=n, similarity=0.9) for n in range(3)]
     reading = specialist.read(LEAVE, found)
     assert [q.text for q in reading.closest] == [text]
+
+
+def test_a_copy_in_another_document_makes_the_reader_no_less_sure(specialist, hits) -> None:
+    once = hits(LEAVE)
+    copies = [replace(hit, passage_id=hit.passage_id + 10, document_id="doc_copy") for hit in once]
+    twice = specialist.read(LEAVE, [hit for pair in zip(once, copies, strict=True) for hit in pair])
+    assert twice.confidence == pytest.approx(specialist.read(LEAVE, once).confidence)
+    assert {hit.passage_id for hit in twice.hits} == {hit.passage_id for hit in (*once, *copies)}
+
+
+def test_the_same_words_below_another_heading_are_no_copy(specialist, make_hit) -> None:
+    found = [make_hit("25 days.", passage_id=n, context=f"Leave › {city}") for n, city in enumerate(("Ghent", "Mons"))]
+    assert {s.hit.passage_id for s in specialist.read(LEAVE, found).sentences} == {0, 1}
 
 
 def test_a_sentence_that_announces_a_list_is_quoted_with_it(specialist, make_hit) -> None:

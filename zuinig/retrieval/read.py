@@ -105,10 +105,17 @@ class Specialist:
         self._model = _Calibrated.of(reader)
 
     def read(self, question: str, hits: Sequence[Hit]) -> Reading:
-        """hits: best first, as search ranks them; those past what is read follow the others."""
-        rest = tuple(hits[self.passages :])
-        reading = self._read(question, hits[: self.passages])
-        return replace(reading, hits=(*reading.hits, *rest))
+        """hits: best first, as search ranks them; those past what is read follow the others.
+
+        A copy in another document is not read: beside it nothing would stand out, as if the documents were at odds.
+        """
+        first: dict[tuple[str, str], Hit] = {}
+        for hit in hits:
+            first.setdefault((hit.context, hit.text), hit)
+        chosen = list(first.values())[: self.passages]
+        ids = {hit.passage_id for hit in chosen}
+        reading = self._read(question, chosen)
+        return replace(reading, hits=(*reading.hits, *(hit for hit in hits if hit.passage_id not in ids)))
 
     def _read(self, question: str, hits: Sequence[Hit]) -> Reading:
         split = [s for hit in hits for s in sentences.of_hit(hit)]
