@@ -204,9 +204,36 @@ WORDS: dict[str, tuple[str, str]] = {
         "Je kunt je eigen account niet sluiten of de rol ervan verlagen; laat een andere beheerder het doen.",
     ),
     "error_exists": ("That name is taken already.", "Die naam is al in gebruik."),
+    "error_invalid_name": (
+        "A name has 1 to 200 letters, digits or . @ + ' _ -, as an address has.",
+        "Een naam heeft 1 tot 200 letters, cijfers of . @ + ' _ -, zoals een adres.",
+    ),
     "error_wrong_password": ("The present password is wrong.", "Het huidige wachtwoord klopt niet."),
     "error_no_person": (
         "This is for people; the key of this session is no person's.",
         "Dit is voor mensen; de sleutel van deze sessie is van niemand.",
+    ),
+    # Signing in by the identity provider
+    "error_account_closed": ("This account is closed; ask an admin.", "Dit account is gesloten; vraag een beheerder."),
+    "error_oidc_failed": ("Signing in did not succeed; try again.", "Inloggen is niet gelukt; probeer het opnieuw."),
+    "error_oidc_nobody": (
+        "The identity provider did not say who you are.",
+        "De identiteitsprovider zei niet wie je bent.",
+    ),
+    "error_oidc_unverified": (
+        "The identity provider has not verified your e-mail address.",
+        "De identiteitsprovider heeft je e-mailadres niet geverifieerd.",
+    ),
+    "error_oidc_unreachable": (
+        "The identity provider does not answer as it should; the service's log says why.",
+        "De identiteitsprovider antwoordt niet zoals het hoort; het logboek van de dienst zegt waarom.",
+    ),
+    "error_no_account": (
+        "You have no account here yet; ask an admin for one.",
+        "Je hebt hier nog geen account; vraag er een aan een beheerder.",
+    ),
+    "error_name_taken": (
+        "The name you have there is another person's here; ask an admin.",
+        "De naam die je daar hebt, is hier van iemand anders; vraag een beheerder.",
     ),
 }

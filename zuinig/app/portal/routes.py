@@ -32,12 +32,13 @@ from zuinig.app.portal import (
     marks,
     memories,
     oidc,
+    pages,
     people,
     review,
     savings,
     turns,
 )
-from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render, signed_in
+from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, language_of, render, signed_in
 from zuinig.app.portal.words import LANGUAGES, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated
@@ -59,11 +60,12 @@ class _Static(StaticFiles):
         return response
 
 
-router = APIRouter(prefix="/portal", include_in_schema=False, route_class=PageRoute)
+router = APIRouter(prefix="/portal", include_in_schema=False)
 
 
 def install(app: FastAPI, services: Services) -> None:
     settings = services.settings
+    pages.install(app)
     oidc.install(app, services)
     app.include_router(router, max_body_size=_SMALL_BODY)
     app.include_router(imports.router(settings))

@@ -34,7 +34,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "There were too many wrong passwords. Wait a while, then try again.",
         "Er zijn te veel verkeerde wachtwoorden ingevuld. Wacht even en probeer het dan opnieuw.",
     ),
-    "account_closed": ("This account is closed; ask an admin.", "Dit account is gesloten; vraag een beheerder."),
+    "account_closed": _OF_PEOPLE["error_account_closed"],
     "withheld": (
         "This answer rests on a document that you may no longer read.",
         "Dit antwoord berust op een document dat u niet meer mag lezen.",
@@ -61,6 +61,28 @@ _WORDS: dict[str, tuple[str, str]] = {
     "overloaded": (
         "Too many questions are waiting just now. Ask again in {s} seconds.",
         "Er wachten nu te veel vragen. Stel je vraag over {s} seconden opnieuw.",
+    ),
+    "error_content_too_large": (
+        "That is more than can be sent at once. Send less.",
+        "Dat is meer dan er in één keer kan worden verstuurd. Verstuur minder.",
+    ),
+    # By the status, where no page said more.
+    "status_404": ("There is nothing at this address.", "Op dit adres staat niets."),
+    "status_405": (
+        "This address does not take what was sent to it.",
+        "Dit adres neemt niet aan wat ernaar is gestuurd.",
+    ),
+    "status_408": (
+        "The request came too slowly and was given up. Send it again.",
+        "Het verzoek kwam te langzaam en is afgebroken. Verstuur het opnieuw.",
+    ),
+    "status_422": (
+        "Something in this address, or in the form that was sent, is not valid.",
+        "Iets in dit adres, of in het formulier dat is verstuurd, is niet geldig.",
+    ),
+    "status_500": (
+        "Zuinig failed on this page. Its log says why.",
+        "Zuinig kon deze pagina niet maken. Het logboek van de dienst zegt waarom.",
     ),
     "problem": ("This page cannot be shown", "Deze pagina kan niet worden getoond"),
     "back": ("Back to your questions", "Terug naar je vragen"),
@@ -507,6 +529,12 @@ _DUTCH_REASONS = {
     "unsupported": "Dit soort bestand kan niet worden gelezen. Sla het op als PDF, Word of tekst en upload dat.",
 }
 
+# What the service says in several ways under one code: in English that sentence is shown.
+_DUTCH_ERRORS = {
+    "cross_origin": "Dit verzoek kwam van een andere site.",
+    "forbidden": "Dat mag je hier niet; vraag een beheerder.",
+    "not_found": "Dat is er niet, of niet meer.",
+}
 
 # What the service notes of memories. It is kept in English, with names in it.
 _DUTCH_NOTES = [
@@ -577,4 +605,12 @@ def told(language: str, error: ZuinigError) -> str:
     if error.retry_after_s is not None:
         return translate(language, error.code).format(s=error.retry_after_s)
     key = f"error_{error.code}"
-    return translate(language, key) if key in _WORDS else error.message
+    if key in _WORDS:
+        return translate(language, key)
+    return _DUTCH_ERRORS.get(error.code, error.message) if language == "nl" else error.message
+
+
+def refused(language: str, status: int) -> str:
+    """What a page says of a request that no page took, or that failed unforeseen."""
+    key = f"status_{status}"
+    return translate(language, key if key in _WORDS else "failed_request")
