@@ -154,6 +154,25 @@ def test_the_first_admin_is_invited_and_nothing_is_required(tmp_path, serve, ope
         expect(page.get_by_role("link", name="People")).to_be_visible()
 
 
+def test_a_wrong_password_leaves_the_name_that_was_typed(running, open_page):
+    person(running, "typist")
+    with open_page(running, locale="nl-NL") as page:
+        page.get_by_role("button", name="Uitloggen").click()
+        for name in ("typist", f"nobody {HOSTILE}"):
+            page.get_by_label("Naam").fill(name)
+            page.get_by_label("Wachtwoord").fill("not the password")
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("alert").filter(has_text="Naam of wachtwoord klopt niet.")).to_be_visible(
+                timeout=SLOW
+            )
+            expect(page.get_by_label("Naam")).to_have_value(name)
+            expect(page.get_by_label("Wachtwoord")).to_have_value("")
+            expect(page.get_by_label("Wachtwoord")).to_be_focused()
+            assert "not the password" not in page.content()
+            assert page.locator("img[onerror]").count() == 0
+        page.wrong[:] = [w for w in page.wrong if "401" not in w]
+
+
 def test_a_changed_password_ends_the_other_sessions(running, open_page):
     bram = person(running, "bram")
     with open_page(running, person=bram) as page, open_page(running, person=bram) as other:

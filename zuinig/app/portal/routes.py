@@ -120,7 +120,7 @@ def sign_in(
     except Unauthenticated as error:
         # The name as it was tried; never the key, nor the password.
         served.audit.record("" if key else name, "sign_in_failed", detail="key" if key else error.code)
-        return _not_signed_in(request, served, "wrong_key" if key else error.code)
+        return _not_signed_in(request, served, "wrong_key" if key else error.code, name=name)
 
 
 @router.post("/sign-out")
@@ -321,6 +321,7 @@ def document(
     )
 
 
-def _not_signed_in(request: Request, served: Services, why: str) -> Response:
-    problem = translate(language_of(request, served), why)
-    return render(request, served, "sign_in.html", None, problem=problem, status=401, by_name=served.people.any())
+def _not_signed_in(request: Request, served: Services, why: str, *, name: str = "") -> Response:
+    """name: as it was typed, so that only what was wrong is typed again."""
+    problem, by_name = translate(language_of(request, served), why), served.people.any()
+    return render(request, served, "sign_in.html", None, problem=problem, status=401, by_name=by_name, name=name)
