@@ -258,7 +258,7 @@ def test_an_import_shows_its_conflicts_first(running, page, tmp_path):
     expect(page.locator("#said")).to_contain_text("line 1: answer: Field required")
     page.wrong[:] = [w for w in page.wrong if "400" not in w]
     fold.locator("input[type=file]").set_input_files(good)
-    expect(fold.get_by_role("status").first).to_contain_text("2 lines: 1 new, 1 changed, 0 as they stand already.")
+    expect(fold.get_by_role("status").first).to_contain_text("2 lines: 1 new, 1 changed, 0 unchanged.")
     conflict = fold.locator("tbody tr")
     expect(conflict).to_have_count(1)
     for text in ("Takes the place of another answer", "At the old quay.", "At the new quay."):
@@ -268,7 +268,7 @@ def test_an_import_shows_its_conflicts_first(running, page, tmp_path):
     assert served(running, "Where do I park my boat?") == "At the old quay."
     fold.locator("input[type=file]").set_input_files(good)
     fold.get_by_role("button", name="Import").click()
-    expect(fold.locator(".said")).to_have_text("Imported: 1 new, 1 changed, 0 as they stood already.", timeout=SLOW)
+    expect(fold.locator(".said")).to_have_text("Imported: 1 new, 1 changed, 0 unchanged.", timeout=SLOW)
     expect(listed(page, "Where do I moor?")).to_contain_text("imported")
     assert served(running, "Where do I park my boat?") == "At the new quay."
     unfold(page, "Export")

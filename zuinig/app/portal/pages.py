@@ -15,7 +15,7 @@ from zuinig.app import rights
 from zuinig.app.api.deps import SESSION_COOKIE
 from zuinig.app.documents import DocumentView
 from zuinig.app.portal import curation, turns
-from zuinig.app.portal.words import LANGUAGES, named, reasons, refused, told, translate
+from zuinig.app.portal.words import LANGUAGES, counted, named, reasons, refused, told, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated, ZuinigError
 from zuinig.core.types import Principal, Scope
@@ -86,6 +86,7 @@ def render(
         template,
         {
             "t": lambda key: translate(language, key),
+            "counted": lambda key, n, **more: counted(language, key, n, **more),
             "named": lambda group, name: named(language, group, name),
             "parts": turns.parts,
             "reasons": reasons(language),

@@ -129,6 +129,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "Deze groep verwijderen? {name}: {n} leden verliezen wat alleen zij mocht lezen of bewerken. Dat is niet terug "
         "te draaien.",
     ),
+    "sure_group_one": (
+        "Delete this group? {name}: {n} member loses what only it might read or edit. It cannot be brought back.",
+        "Deze groep verwijderen? {name}: {n} lid verliest wat alleen zij mocht lezen of bewerken. Dat is niet terug te "
+        "draaien.",
+    ),
     "done_group": ("Added: {name}.", "Toegevoegd: {name}."),
     "done_group_deleted": ("The group is deleted.", "De groep is verwijderd."),
     # Access
@@ -159,6 +164,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "readers_none_short": ("curators and admins only", "alleen curatoren en beheerders"),
     "editors_none_short": ("admins", "beheerders"),
     "apart": ("{n} with readers of their own", "{n} met eigen lezers"),
+    "apart_one": ("{n} with readers of its own", "{n} met eigen lezers"),
     "change": ("Change", "Wijzig"),
     "add_collection": ("Add a collection", "Voeg een collectie toe"),
     "collection_name": ("Name of the collection", "Naam van de collectie"),

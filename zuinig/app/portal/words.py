@@ -55,12 +55,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     # After a moment: by the code of the error.
     "rate_limit_exceeded": (
-        "That was too much in a short time. Wait {s} seconds and try again.",
-        "Dat was te veel in korte tijd. Wacht {s} seconden en probeer het opnieuw.",
+        "That was too much in a short time. Wait {s} s and try again.",
+        "Dat was te veel in korte tijd. Wacht {s} s en probeer het opnieuw.",
     ),
     "overloaded": (
-        "Too many questions are waiting just now. Ask again in {s} seconds.",
-        "Er wachten nu te veel vragen. Stel je vraag over {s} seconden opnieuw.",
+        "Too many questions are waiting just now. Ask again in {s} s.",
+        "Er wachten nu te veel vragen. Stel je vraag over {s} s opnieuw.",
     ),
     "error_content_too_large": (
         "That is more than can be sent at once. Send less.",
@@ -108,6 +108,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "from_none": ("No sure answer", "Geen zeker antwoord"),
     "checked_by": ("checked by", "nagekeken door"),
     "tokens_spent": ("tokens spent", "tokens verbruikt"),
+    "tokens_spent_one": ("token spent", "token verbruikt"),
     "tokens_saved": ("saved", "bespaard"),
     "sources": ("Sources", "Bronnen"),
     "page": ("page", "pagina"),
@@ -169,7 +170,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "none_such": ("No documents here.", "Hier staan geen documenten."),
     "file": ("File", "Bestand"),
     "state": ("State", "Stand"),
-    "passages": ("passages", "passages"),
+    "passages": ("{n} passages", "{n} passages"),
+    "passages_one": ("{n} passage", "{n} passage"),
     "actions": ("Actions", "Acties"),
     "queued": ("waiting", "wacht"),
     "parsing": ("reading", "lezen"),
@@ -269,12 +271,16 @@ _WORDS: dict[str, tuple[str, str]] = {
     "choose_file": ("Choose a file", "Kies een bestand"),
     "checking": ("Checking…", "Wordt nagegaan…"),
     "import_would": (
-        "{total} lines: {added} new, {updated} changed, {unchanged} as they stand already.",
-        "{total} regels: {added} nieuw, {updated} gewijzigd, {unchanged} staan er al zo.",
+        "{n} lines: {added} new, {updated} changed, {unchanged} unchanged.",
+        "{n} regels: {added} nieuw, {updated} gewijzigd, {unchanged} ongewijzigd.",
+    ),
+    "import_would_one": (
+        "{n} line: {added} new, {updated} changed, {unchanged} unchanged.",
+        "{n} regel: {added} nieuw, {updated} gewijzigd, {unchanged} ongewijzigd.",
     ),
     "import_done": (
-        "Imported: {added} new, {updated} changed, {unchanged} as they stood already.",
-        "Geïmporteerd: {added} nieuw, {updated} gewijzigd, {unchanged} stonden er al zo.",
+        "Imported: {added} new, {updated} changed, {unchanged} unchanged.",
+        "Geïmporteerd: {added} nieuw, {updated} gewijzigd, {unchanged} ongewijzigd.",
     ),
     "import_broken": (
         "The import broke off. Import the file again: what is in already stays as it is.",
@@ -385,8 +391,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "gathering": ("Gathering…", "Verzamelen…"),
     "gathered": ("Gathered.", "Verzameld."),
     "gathered_every": (
-        "Often asked questions and gaps are gathered every {n} minutes, out of the last 90 days.",
-        "Veelgestelde vragen en hiaten worden elke {n} minuten verzameld, uit de laatste 90 dagen.",
+        "Often asked questions and gaps are gathered every {n:g} minutes, out of the last 90 days.",
+        "Veelgestelde vragen en hiaten worden elke {n:g} minuten verzameld, uit de laatste 90 dagen.",
+    ),
+    "gathered_every_one": (
+        "Often asked questions and gaps are gathered every minute, out of the last 90 days.",
+        "Veelgestelde vragen en hiaten worden elke minuut verzameld, uit de laatste 90 dagen.",
     ),
     "gathered_by_hand": (
         "Often asked questions and gaps are gathered by the button, out of the last 90 days.",
@@ -417,9 +427,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "was_answered": ("Was answered", "Werd geantwoord"),
     "should_be": ("The reader says", "De lezer zegt"),
     "asked_times": ("asked {n} times", "{n} keer gevraagd"),
-    "asked_once": ("asked once", "één keer gevraagd"),
+    "asked_times_one": ("asked once", "één keer gevraagd"),
     "by_askers": ("by {n} people", "door {n} mensen"),
-    "by_one": ("by one person", "door één persoon"),
+    "by_askers_one": ("by one person", "door één persoon"),
     "last_asked": ("last on", "het laatst op"),
     "edit_first": ("Edit first", "Wijzig eerst"),
     "not_needed": ("Not needed", "Niet nodig"),
@@ -493,6 +503,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "budget_spent": ("Used", "Verbruikt"),
     "begins_anew": ("Begins anew on", "Begint opnieuw op"),
     "tokens": ("tokens", "tokens"),
+    "tokens_one": ("token", "token"),
     "subject_service": ("the whole service", "de hele dienst"),
     "subject_group": ("group", "groep"),
     "subject_user": ("user", "gebruiker"),
@@ -580,6 +591,11 @@ _DUTCH_NOTES = [
 def translate(language: str, key: str) -> str:
     """Raises KeyError for a word that nobody wrote."""
     return _WORDS[key][LANGUAGES.index(language)]
+
+
+def counted(language: str, key: str, n: float, **more: object) -> str:
+    """What is said of n of something: the word of that key, or for one of it KEY_one."""
+    return translate(language, f"{key}_one" if n == 1 else key).format(n=n, **more)
 
 
 def named(language: str, group: str, name: str) -> str:
