@@ -12,6 +12,15 @@ pytestmark = pytest.mark.browser
 
 SLOW = 20_000  # ms: two small cores ask models
 HOSTILE = "<img src=x onerror=alert(1)>\"'{{7*7}}<script>alert(2)</script>"
+# The heads of tables in which a word goes on on another line.
+BROKEN = """() => [...document.querySelectorAll('thead th')].filter(({ firstChild: text }) =>
+  [...text.data.matchAll(/\\S+/g)].some(({ 0: word, index }) => {
+    const range = new Range();
+    range.setStart(text, index);
+    range.setEnd(text, index + word.length);
+    const tops = [...range.getClientRects()].map((rect) => rect.top);
+    return Math.max(...tops) - Math.min(...tops) > 5;
+  })).map((th) => th.textContent)"""
 
 
 @pytest.fixture(scope="module")
@@ -342,6 +351,18 @@ def test_the_pages_speak_dutch_also_of_what_the_service_noted(running, open_page
         expect(page.get_by_role("status").filter(has_text="Goedgekeurd")).to_be_visible()
         page.locator("#queue").get_by_role("link", name=question).click()
         expect(page.locator("section", has_text="Geschiedenis")).to_contain_text("Een lezer noemde het antwoord fout.")
+
+
+@pytest.mark.parametrize("width", [1280, 740])
+def test_no_word_in_the_head_of_a_table_is_broken(running, open_page, width):
+    written(running, "Where does the head of a table stand?", "On top.")
+    running.ask("Where does the head of a table stand?")
+    with open_page(running, locale="nl-NL", viewport={"width": width, "height": 700}) as page:
+        for path in ("memories", "documents", "groups", "people", "access", "savings"):
+            go(page, path)
+            broken = page.evaluate(BROKEN)
+            assert broken == [], path
+            assert page.evaluate("document.documentElement.scrollWidth") == width, path
 
 
 def test_a_narrow_screen_needs_no_scrolling_sideways(running, open_page, reader):
