@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from zuinig.app import oidc
+from zuinig.app.audit import Action
 from zuinig.app.portal import words
-from zuinig.app.portal.words import LANGUAGES, counted, told
+from zuinig.app.portal.words import LANGUAGES, counted, named, told
 from zuinig.core.errors import Unauthenticated, ZuinigError
 
 
@@ -34,6 +36,11 @@ def test_no_word_says_several_of_what_may_be_one():
     found = {key for key, texts in words._WORDS.items() if any(several.search(text) for text in texts)}
     never_one = {"last_days", "rows_shown", "the_rest"}
     assert {key for key in found if f"{key}_one" not in words._WORDS} == never_one
+
+
+@pytest.mark.parametrize("action", get_args(Action))
+def test_each_action_of_the_audit_log_has_its_words(action):
+    assert {named(language, "action", action) for language in LANGUAGES}.isdisjoint({f"action_{action}", action})
 
 
 def test_each_error_of_signing_in_by_a_provider_is_told_in_dutch():

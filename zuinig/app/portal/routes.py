@@ -26,6 +26,7 @@ from zuinig.app.audit import address
 from zuinig.app.portal import (
     access,
     account,
+    audit,
     batch,
     groups,
     imports,
@@ -69,10 +70,9 @@ def install(app: FastAPI, services: Services) -> None:
     oidc.install(app, services)
     app.include_router(router, max_body_size=_SMALL_BODY)
     app.include_router(imports.router(settings))
-    app.include_router(savings.router, max_body_size=_SMALL_BODY)
     for more in (memories.router, review.router):
         app.include_router(more, max_body_size=_ANSWER_BODY)
-    for more in (people.router, groups.router, access.router, account.router):
+    for more in (savings.router, audit.router, people.router, groups.router, access.router, account.router):
         app.include_router(more, max_body_size=_SMALL_BODY)
     app.mount("/portal/static", _Static(directory=HERE / "static"), name="static")
 

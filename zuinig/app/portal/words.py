@@ -2,6 +2,7 @@
 
 import re
 
+from zuinig.app.portal.audit_words import WORDS as _OF_AUDIT
 from zuinig.app.portal.people_words import WORDS as _OF_PEOPLE
 from zuinig.core.errors import ZuinigError
 
@@ -520,6 +521,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "More than 80 % of a budget for language models is used.",
         "Van een budget voor taalmodellen is meer dan 80 % verbruikt.",
     ),
+    **_OF_AUDIT,
     **_OF_PEOPLE,
 }
 
