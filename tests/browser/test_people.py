@@ -1,5 +1,8 @@
 """Accounts, groups and rights in Chromium: what an admin says of people, and what they see of it."""
 
+import json
+from datetime import timedelta
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
@@ -7,6 +10,7 @@ from running import Running
 
 from zuinig.core.errors import Unauthenticated
 from zuinig.core.settings import Settings
+from zuinig.core.tables import now
 from zuinig.core.types import Role, Scope
 
 pytestmark = pytest.mark.browser
@@ -223,6 +227,29 @@ def test_an_own_key_is_shown_once_and_may_no_more_than_its_owner(running, open_p
             told(page, "The key is revoked.")
             expect(page.get_by_role("row", name="backup")).to_contain_text("revoked")
             assert client.get("/v1/me").status_code == 401
+
+
+def test_all_there_is_of_oneself_is_downloaded(running, open_page):
+    with open_page(running, person=person(running, "dirk")) as page:
+        page.get_by_label("Your question").fill("Who waters the fern?")
+        page.get_by_role("button", name="Ask").click()
+        expect(page.locator(".turn .about")).to_be_visible(timeout=SLOW)
+        go(page, "account")
+        expect(page.locator("main")).to_contain_text("All that this service has of you")
+        with page.expect_download() as download:
+            page.locator("main").get_by_role("link", name="Download").click()
+        assert download.value.suggested_filename == "personal-data.json"
+        found = json.loads(download.value.path().read_text())
+        assert found["profile"]["name"] == "dirk"
+        assert "Who waters the fern?" in json.dumps(found["conversations"])
+    # Nothing is offered that would be refused.
+    dirk = running.services.people.get("dirk").id
+    for scopes, ends in (([Scope.READ], None), ([Scope.ASK], now() + timedelta(hours=1))):
+        info, _ = running.services.auth.create_key("narrow", scopes, user_id=dirk, expires_at=ends)
+        with open_page(running, key_id=info.id) as page:
+            go(page, "account")
+            expect(page.locator("a[href='/v1/me/export']")).to_have_count(0)
+            page.wrong[:] = [w for w in page.wrong if "403" not in w]
 
 
 def test_a_document_that_is_given_to_others_is_gone_from_list_search_and_answer(running, page, open_page):

@@ -204,6 +204,13 @@ WORDS: dict[str, tuple[str, str]] = {
         "Copy it now: it is shown this once only.",
         "Kopieer hem nu: hij wordt alleen deze keer getoond.",
     ),
+    "own_data": ("Your data", "Je gegevens"),
+    "own_data_help": (
+        "All that this service has of you, in one file: account, keys, conversations, feedback, uploads, answers in "
+        "memory, what your questions cost and what the audit log says of you.",
+        "Alles wat deze dienst van je heeft, in één bestand: account, sleutels, gesprekken, reacties, uploads, "
+        "antwoorden in het geheugen, wat je vragen kostten en wat het logboek over je zegt.",
+    ),
     # What the service refuses, by its code
     "error_own_account": (
         "You cannot close or demote your own account; let another admin do it.",
