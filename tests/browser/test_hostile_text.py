@@ -177,6 +177,7 @@ def test_hostile_text_stays_text_on_every_page(filled, page):
         f"memories/{memory}": ["Lamp True? <script data-hostile>", "Lamp False? <script data-hostile>"],
         "review": ["Who paints the moon?", "[p]: https://evil.example/p.png"],
         "feedback": ["onerror=alert(2)"],
+        "audit": ["data-hostile"],
         **{f"savings?by={by}": [] for by in ("source", "day")},
         **{f"savings?by={by}": ["data-hostile"] for by in ("user", "group", "key", "collection", "document", "model")},
     }

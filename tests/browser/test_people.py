@@ -1,5 +1,8 @@
 """Accounts, groups and rights in Chromium: what an admin says of people, and what they see of it."""
 
+import json
+from datetime import timedelta
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
@@ -7,6 +10,7 @@ from running import Running
 
 from zuinig.core.errors import Unauthenticated
 from zuinig.core.settings import Settings
+from zuinig.core.tables import now
 from zuinig.core.types import Role, Scope
 
 pytestmark = pytest.mark.browser
@@ -154,6 +158,25 @@ def test_the_first_admin_is_invited_and_nothing_is_required(tmp_path, serve, ope
         expect(page.get_by_role("link", name="People")).to_be_visible()
 
 
+def test_a_wrong_password_leaves_the_name_that_was_typed(running, open_page):
+    person(running, "typist")
+    with open_page(running, locale="nl-NL") as page:
+        page.get_by_role("button", name="Uitloggen").click()
+        for name in ("typist", f"nobody {HOSTILE}"):
+            page.get_by_label("Naam").fill(name)
+            page.get_by_label("Wachtwoord").fill("not the password")
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("alert").filter(has_text="Naam of wachtwoord klopt niet.")).to_be_visible(
+                timeout=SLOW
+            )
+            expect(page.get_by_label("Naam")).to_have_value(name)
+            expect(page.get_by_label("Wachtwoord")).to_have_value("")
+            expect(page.get_by_label("Wachtwoord")).to_be_focused()
+            assert "not the password" not in page.content()
+            assert page.locator("img[onerror]").count() == 0
+        page.wrong[:] = [w for w in page.wrong if "401" not in w]
+
+
 def test_a_changed_password_ends_the_other_sessions(running, open_page):
     bram = person(running, "bram")
     with open_page(running, person=bram) as page, open_page(running, person=bram) as other:
@@ -204,6 +227,29 @@ def test_an_own_key_is_shown_once_and_may_no_more_than_its_owner(running, open_p
             told(page, "The key is revoked.")
             expect(page.get_by_role("row", name="backup")).to_contain_text("revoked")
             assert client.get("/v1/me").status_code == 401
+
+
+def test_all_there_is_of_oneself_is_downloaded(running, open_page):
+    with open_page(running, person=person(running, "dirk")) as page:
+        page.get_by_label("Your question").fill("Who waters the fern?")
+        page.get_by_role("button", name="Ask").click()
+        expect(page.locator(".turn .about")).to_be_visible(timeout=SLOW)
+        go(page, "account")
+        expect(page.locator("main")).to_contain_text("All that this service has of you")
+        with page.expect_download() as download:
+            page.locator("main").get_by_role("link", name="Download").click()
+        assert download.value.suggested_filename == "personal-data.json"
+        found = json.loads(download.value.path().read_text())
+        assert found["profile"]["name"] == "dirk"
+        assert "Who waters the fern?" in json.dumps(found["conversations"])
+    # Nothing is offered that would be refused.
+    dirk = running.services.people.get("dirk").id
+    for scopes, ends in (([Scope.READ], None), ([Scope.ASK], now() + timedelta(hours=1))):
+        info, _ = running.services.auth.create_key("narrow", scopes, user_id=dirk, expires_at=ends)
+        with open_page(running, key_id=info.id) as page:
+            go(page, "account")
+            expect(page.locator("a[href='/v1/me/export']")).to_have_count(0)
+            page.wrong[:] = [w for w in page.wrong if "403" not in w]
 
 
 def test_a_document_that_is_given_to_others_is_gone_from_list_search_and_answer(running, page, open_page):

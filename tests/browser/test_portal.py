@@ -232,8 +232,12 @@ def test_every_page_speaks_dutch(running, page, tmp_path):
     (tmp_path / "kapot.pdf").write_bytes(b"%PDF-1.4 kapot")
     send(page, tmp_path / "kapot.pdf")
     expect(row(page, "kapot.pdf")).to_contain_text("failed", timeout=SLOW)
+    (tmp_path / "kort.md").write_text("Kort.")
+    send(page, tmp_path / "kort.md")
+    expect(row(page, "kort.md")).to_contain_text("· 1 passage ·", timeout=SLOW)
     page.get_by_role("button", name="Nederlands").click()
     expect(page.get_by_role("heading", name="Documenten")).to_be_visible()
+    expect(row(page, "kort.md")).to_contain_text("· 1 passage ·")
     expect(row(page, "kapot.pdf").locator(".problem")).to_contain_text("beschadigd")
     for path, shown in {"": "Je vraag", "savings": "Besparing", "feedback": "Reacties"}.items():
         expect(go(page, path).locator("main")).to_contain_text(shown)

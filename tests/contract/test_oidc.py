@@ -133,6 +133,7 @@ def test_another_person_of_the_same_name_does_not_get_into_the_account(service):
     sign_in(service, "anna")
     answer, browser = sign_in(service, "anna#other")
     assert answer.status_code == 409
+    assert "is another person&#39;s here" in answer.text
     assert "zuinig_session" not in browser.cookies
     service.services.people.create("local", password="a long password")
     GROUPS.setdefault("local", [])
@@ -176,9 +177,16 @@ def test_a_provider_that_does_not_answer_is_said_to_and_nothing_else_suffers(tmp
     settings = Settings(data_dir=tmp_path, oidc_issuer=f"http://127.0.0.1:{free_port()}", oidc_client_id="zuinig")
     running = Running(build(settings))
     try:
-        answer = httpx.get(f"{running.url}/portal/oidc/sign-in")
-        assert answer.status_code == 503
-        assert "identity provider" in answer.text
+        for language, said in (
+            ("en", "identity provider does not answer"),
+            ("nl", "identiteitsprovider antwoordt niet"),
+        ):
+            answer = httpx.get(f"{running.url}/portal/oidc/sign-in", headers={"accept-language": language})
+            assert answer.status_code == 503
+            assert said in answer.text
+            answer = httpx.get(f"{running.url}/portal/oidc/nothing", headers={"accept-language": language})
+            assert answer.status_code == 404
+            assert answer.headers["content-type"].startswith("text/html")
         assert running.client.get("/v1/me").status_code == 200
     finally:
         running.stop()

@@ -112,7 +112,7 @@ class Audit:
         detail: str | None = None,
     ) -> None:
         """In the caller's transaction: it stands there if, and only if, what it tells of was done."""
-        identity, name = (who.id, who.name) if isinstance(who, Principal) else (None, _plain(who))
+        identity, name = (who.id, who.name) if isinstance(who, Principal) else (None, plain(who))
         row = {
             "at": now(),
             "actor_id": identity,
@@ -144,6 +144,6 @@ class Audit:
             yield from session.scalars(wanted.select().order_by(AuditEvent.id).execution_options(yield_per=1000))
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """What somebody typed, on one line."""
     return " ".join("".join(c if c.isprintable() else " " for c in name).split())

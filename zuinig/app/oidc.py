@@ -91,7 +91,7 @@ class Provider:
         # Nothing but an ID token is signed for us; without one somebody else's access token would do.
         claims = dict(token.get("userinfo") or {})
         if not claims.get("sub") or not claims.get("iss"):
-            raise Unauthenticated("The identity provider did not say who you are.", code="oidc_failed")
+            raise Unauthenticated("The identity provider did not say who you are.", code="oidc_nobody")
         return self._claims(claims | await self._more(token, claims["sub"]))
 
     async def _more(self, token: Mapping[str, Any], subject: str) -> dict[str, Any]:
@@ -109,7 +109,7 @@ class Provider:
     def _claims(self, found: Mapping[str, Any]) -> Claims:
         claim = self._settings.oidc_name_claim
         if claim == "email" and found.get("email_verified") is not True:
-            raise Unauthenticated("The identity provider has not verified your e-mail address.", code="oidc_failed")
+            raise Unauthenticated("The identity provider has not verified your e-mail address.", code="oidc_unverified")
         named = found.get(claim) or found["sub"]
         groups = found.get(self._settings.oidc_groups_claim)
         listed = [groups] if isinstance(groups, str) else groups
@@ -123,7 +123,8 @@ class Provider:
 
 def _unreachable(error: Exception) -> NotReady:
     log.error("oidc.unreachable", reason=str(error)[:300])
-    return NotReady("The identity provider does not answer as it should; the service's log says why.")
+    message = "The identity provider does not answer as it should; the service's log says why."
+    return NotReady(message, code="oidc_unreachable")
 
 
 def known(db: Database, settings: Settings, claims: Claims) -> str:

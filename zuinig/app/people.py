@@ -164,7 +164,9 @@ def clean_name(name: str) -> str:
     name = name.strip().lower()
     if not _NAME.fullmatch(name):
         raise Unprocessable(
-            "A user's name has 1 to 200 letters, digits or . @ + ' _ -, as an address has.", param="name"
+            "A user's name has 1 to 200 letters, digits or . @ + ' _ -, as an address has.",
+            code="invalid_name",
+            param="name",
         )
     return name
 

@@ -15,6 +15,16 @@ from zuinig.core.errors import ZuinigError
 
 log = structlog.get_logger()
 
+SECURITY = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
 MESSAGES = {
     404: "There is nothing at this address; /openapi.json lists what there is.",
     405: "This address does not take that method; /openapi.json says which it takes.",
@@ -134,5 +144,6 @@ def install(app: FastAPI) -> None:
             "Zuinig failed on this request. Its log has the reason under the x-request-id of this response.",
             code="internal_error",
             instance=request.url.path,
-            headers={"x-request-id": getattr(request.state, "request_id", "")},
+            # What `Around` gives to every other response: this one is sent outside of it.
+            headers={**SECURITY, "x-request-id": getattr(request.state, "request_id", "")},
         )

@@ -7,30 +7,21 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import structlog
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zuinig.app import audit
-from zuinig.app.api.errors import MESSAGES, problem
+from zuinig.app.api.errors import MESSAGES, SECURITY, problem
 from zuinig.app.metrics import Metrics
+from zuinig.core.errors import TooLarge, ZuinigError
 from zuinig.core.settings import Settings, is_loopback
 
 log = structlog.get_logger()
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_SECURITY = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
-
 
 # A client that is still sending when it is refused finds the connection closed and never reads why. So the rest of the
 # body is read and thrown away first, within bounds.
@@ -112,7 +103,9 @@ class Around:
                 headers = MutableHeaders(scope=message)
                 if status == 413 and headers.get("content-type", "").startswith("text/plain"):
                     # The body limit of a route answers by itself, before any handler of errors.
-                    refused = problem(413, MESSAGES[413], code="content_too_large", instance=request.url.path)
+                    handle = request.app.exception_handlers[ZuinigError]
+                    too_large = TooLarge(MESSAGES[413], code="content_too_large")
+                    refused = await run_in_threadpool(handle, request, too_large)
                     await refused(scope, body.receive, send_with_headers)
                     replaced = True
                     return
@@ -120,7 +113,7 @@ class Around:
                 headers["x-request-id"] = request_id
                 if status >= 400 and not body.whole:
                     headers["connection"] = "close"  # or the client could go on sending it
-                for name, value in _SECURITY.items():
+                for name, value in SECURITY.items():
                     headers.setdefault(name, value)
                 if not request.url.path.startswith("/portal/static/"):
                     headers.setdefault("cache-control", "no-store")

@@ -9,12 +9,12 @@ from starlette.responses import Response
 from zuinig.app.api import grants as api
 from zuinig.app.api.deps import Admin, Served
 from zuinig.app.api.schemas import Name
-from zuinig.app.portal.pages import PageRoute, render
+from zuinig.app.portal.pages import render
 from zuinig.app.services import Services
 from zuinig.core.errors import Conflict
 from zuinig.core.types import Principal
 
-router = APIRouter(prefix="/portal", include_in_schema=False, route_class=PageRoute)
+router = APIRouter(prefix="/portal", include_in_schema=False)
 
 
 class Reading(BaseModel):

@@ -10,13 +10,13 @@ from zuinig.app.api import people as api
 from zuinig.app.api.deps import Person, Served
 from zuinig.app.api.schemas import Name
 from zuinig.app.portal.memories import FormDate, moment
-from zuinig.app.portal.pages import PageRoute, render, signed_in
+from zuinig.app.portal.pages import render, signed_in
 from zuinig.app.rights import require
 from zuinig.app.services import Services
 from zuinig.core.tables import now
 from zuinig.core.types import Principal, Scope
 
-router = APIRouter(prefix="/portal/account", include_in_schema=False, route_class=PageRoute)
+router = APIRouter(prefix="/portal/account", include_in_schema=False)
 
 
 class Passwords(BaseModel):

@@ -8,11 +8,11 @@ from starlette.responses import Response
 from zuinig.app.api import people as api
 from zuinig.app.api.deps import Admin, Served
 from zuinig.app.api.schemas import Name
-from zuinig.app.portal.pages import PageRoute, render
+from zuinig.app.portal.pages import render
 from zuinig.app.services import Services
 from zuinig.core.types import Principal
 
-router = APIRouter(prefix="/portal/groups", include_in_schema=False, route_class=PageRoute)
+router = APIRouter(prefix="/portal/groups", include_in_schema=False)
 
 
 @router.get("")

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from zuinig.app.api import exchange
 from zuinig.app.api.deps import Curator, Served
-from zuinig.app.portal.pages import PageRoute, render
+from zuinig.app.portal.pages import render
 from zuinig.core.errors import BadRequest
 from zuinig.core.settings import Settings
 
@@ -17,7 +17,7 @@ _MEDIA: dict[exchange.Form, str] = {"csv": "text/csv", "jsonl": "application/x-n
 
 
 def router(settings: Settings) -> APIRouter:
-    routes = APIRouter(prefix="/portal/memories", include_in_schema=False, route_class=PageRoute)
+    routes = APIRouter(prefix="/portal/memories", include_in_schema=False)
 
     @routes.post("/import", max_body_size=settings.max_body_mb * 1_000_000)
     def dry_run(

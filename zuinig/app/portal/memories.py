@@ -12,7 +12,7 @@ from zuinig.app.api import memories as api
 from zuinig.app.api.deps import Curator, Reader, Served
 from zuinig.app.api.schemas import Question, Text
 from zuinig.app.portal import curation
-from zuinig.app.portal.pages import PageRoute, go, language_of, render
+from zuinig.app.portal.pages import go, language_of, render
 from zuinig.app.portal.words import tell
 from zuinig.app.services import Services
 from zuinig.core.tables import Memory
@@ -29,7 +29,7 @@ FormQuestion = Annotated[Question, _Unix]
 FormText = Annotated[Text, _Unix]
 FormDate = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 
-router = APIRouter(prefix="/portal/memories", include_in_schema=False, route_class=PageRoute)
+router = APIRouter(prefix="/portal/memories", include_in_schema=False)
 
 
 class Asked(BaseModel):

@@ -3,17 +3,17 @@
 import secrets
 
 from fastapi import FastAPI
-from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from zuinig.app import oidc
 from zuinig.app.api.deps import sign_in_attempt
-from zuinig.app.portal.pages import render, signed_in
+from zuinig.app.portal.pages import language_of, render, signed_in
+from zuinig.app.portal.words import told
 from zuinig.app.services import Services
 from zuinig.core.errors import ZuinigError
 
@@ -29,13 +29,9 @@ def install(app: FastAPI, services: Services) -> None:
     provider = oidc.Provider(settings)
     callback = f"{settings.base_url}{PATH}/callback"
 
-    async def counted(request: Request) -> None:
-        request.scope["app"] = app
-        await sign_in_attempt(request)
-
     async def begin(request: Request) -> Response:
         try:
-            await counted(request)
+            await sign_in_attempt(request)
             return await provider.begin(request, callback)
         except ZuinigError as error:
             return _refused(request, services, error)
@@ -43,7 +39,7 @@ def install(app: FastAPI, services: Services) -> None:
     async def finish(request: Request) -> Response:
         name = ""
         try:
-            await counted(request)
+            await sign_in_attempt(request)
         except ZuinigError as error:
             return _refused(request, services, error)
         try:
@@ -69,7 +65,7 @@ def install(app: FastAPI, services: Services) -> None:
         https_only=settings.secure_cookies,
     )
     routes = [Route("/sign-in", begin), Route("/callback", finish)]
-    app.mount(PATH, Starlette(routes=routes, middleware=[state]), name="oidc")
+    app.router.routes.append(Mount(PATH, routes=routes, middleware=[state], name="oidc"))
 
 
 def _refused(request: Request, services: Services, error: ZuinigError) -> Response:
@@ -78,7 +74,7 @@ def _refused(request: Request, services: Services, error: ZuinigError) -> Respon
         services,
         "sign_in.html",
         None,
-        problem=error.message,
+        problem=told(language_of(request, services), error),
         status=error.status,
         by_name=services.people.any(),
     )

@@ -1,21 +1,21 @@
 """What every page needs: its reader, the reader's language, and errors that a person can read."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from fastapi import Request
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
-from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from zuinig.app import rights
-from zuinig.app.api import errors
-from zuinig.app.api.deps import SESSION_COOKIE, who
+from zuinig.app.api.deps import SESSION_COOKIE
 from zuinig.app.documents import DocumentView
 from zuinig.app.portal import curation, turns
-from zuinig.app.portal.words import LANGUAGES, named, reasons, told, translate
+from zuinig.app.portal.words import LANGUAGES, counted, named, reasons, refused, told, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated, ZuinigError
 from zuinig.core.types import Principal, Scope
@@ -23,32 +23,40 @@ from zuinig.core.types import Principal, Scope
 HERE = Path(__file__).parent
 LANGUAGE_COOKIE = "zuinig_language"
 
+Handler = Callable[[Request, Any], Response]
+
 templates = Jinja2Templates(HERE / "templates")
 
 
-class PageRoute(APIRoute):
-    """A person who opens a page gets a page, also where a program would get application/problem+json."""
+def install(app: FastAPI) -> None:
+    """A person who opens a page gets a page, also where a program gets application/problem+json."""
+    for kind in (ZuinigError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _on_pages(cast(Handler, app.exception_handlers[kind])))
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
 
-        async def handle_with_pages(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except ZuinigError as error:
-                served: Services = request.app.state.services
-                if "hx-request" in request.headers:
-                    error.message = told(language_of(request, served), error)
-                    raise
-                if isinstance(error, Unauthenticated):
-                    return RedirectResponse("/portal/sign-in", status_code=303)
-                principal = _principal(request, served)
-                problem = told(language_of(request, served), error)
-                page = render(request, served, "problem.html", principal, problem=problem, status=error.status)
-                page.headers.update(errors.headers_of(error))
-                return page
+def _on_pages(handle: Handler) -> Handler:
+    def answer(request: Request, error: Exception) -> Response:
+        if not request.url.path.startswith("/portal/"):
+            return handle(request, error)
+        served: Services = request.app.state.services
+        language, partial = language_of(request, served), "hx-request" in request.headers
+        if partial and isinstance(error, ZuinigError):
+            error.message = told(language, error)
+        for_programs = handle(request, error)
+        if partial:
+            return for_programs
+        if isinstance(error, Unauthenticated):
+            return RedirectResponse("/portal/sign-in", status_code=303)
+        status = for_programs.status_code
+        problem = told(language, error) if isinstance(error, ZuinigError) else refused(language, status)
+        # What failed on a page may well fail again on what is shown around it.
+        reader = _reader(request, served) if status < 500 else None
+        page = render(request, served, "problem.html", reader, problem=problem, status=status)
+        kept = {k: v for k, v in for_programs.headers.items() if k not in ("content-type", "content-length")}
+        page.headers.update(kept)
+        return page
 
-        return handle_with_pages
+    return answer
 
 
 def language_of(request: Request, served: Services) -> str:
@@ -78,6 +86,7 @@ def render(
         template,
         {
             "t": lambda key: translate(language, key),
+            "counted": lambda key, n, **more: counted(language, key, n, **more),
             "named": lambda group, name: named(language, group, name),
             "parts": turns.parts,
             "reasons": reasons(language),
@@ -124,8 +133,9 @@ def _may_change(principal: Principal, view: DocumentView) -> bool:
     return principal.may(Scope.UPLOAD) and rights.may_edit(principal, view.collection_id)
 
 
-def _principal(request: Request, served: Services) -> Principal | None:
+def _reader(request: Request, served: Services) -> Principal | None:
+    """Of a session alone: a guess at an API key is told nothing here, where guesses are not counted."""
     try:
-        return who(request, served)
+        return served.auth.of_session(request.cookies.get(SESSION_COOKIE, ""))
     except ZuinigError:
         return None

@@ -10,12 +10,12 @@ from zuinig.app.api import people as api
 from zuinig.app.api.deps import Admin, Served
 from zuinig.app.api.schemas import Name
 from zuinig.app.portal.access import names_of_groups
-from zuinig.app.portal.pages import PageRoute, render
+from zuinig.app.portal.pages import render
 from zuinig.app.services import Services
 from zuinig.core.tables import now
 from zuinig.core.types import Principal, Role
 
-router = APIRouter(prefix="/portal/people", include_in_schema=False, route_class=PageRoute)
+router = APIRouter(prefix="/portal/people", include_in_schema=False)
 
 
 class Added(BaseModel):

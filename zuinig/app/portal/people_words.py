@@ -129,6 +129,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "Deze groep verwijderen? {name}: {n} leden verliezen wat alleen zij mocht lezen of bewerken. Dat is niet terug "
         "te draaien.",
     ),
+    "sure_group_one": (
+        "Delete this group? {name}: {n} member loses what only it might read or edit. It cannot be brought back.",
+        "Deze groep verwijderen? {name}: {n} lid verliest wat alleen zij mocht lezen of bewerken. Dat is niet terug te "
+        "draaien.",
+    ),
     "done_group": ("Added: {name}.", "Toegevoegd: {name}."),
     "done_group_deleted": ("The group is deleted.", "De groep is verwijderd."),
     # Access
@@ -159,6 +164,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "readers_none_short": ("curators and admins only", "alleen curatoren en beheerders"),
     "editors_none_short": ("admins", "beheerders"),
     "apart": ("{n} with readers of their own", "{n} met eigen lezers"),
+    "apart_one": ("{n} with readers of its own", "{n} met eigen lezers"),
     "change": ("Change", "Wijzig"),
     "add_collection": ("Add a collection", "Voeg een collectie toe"),
     "collection_name": ("Name of the collection", "Naam van de collectie"),
@@ -198,15 +204,49 @@ WORDS: dict[str, tuple[str, str]] = {
         "Copy it now: it is shown this once only.",
         "Kopieer hem nu: hij wordt alleen deze keer getoond.",
     ),
+    "own_data": ("Your data", "Je gegevens"),
+    "own_data_help": (
+        "All that this service has of you, in one file: account, keys, conversations, feedback, uploads, answers in "
+        "memory, what your questions cost and what the audit log says of you.",
+        "Alles wat deze dienst van je heeft, in één bestand: account, sleutels, gesprekken, reacties, uploads, "
+        "antwoorden in het geheugen, wat je vragen kostten en wat het logboek over je zegt.",
+    ),
     # What the service refuses, by its code
     "error_own_account": (
         "You cannot close or demote your own account; let another admin do it.",
         "Je kunt je eigen account niet sluiten of de rol ervan verlagen; laat een andere beheerder het doen.",
     ),
     "error_exists": ("That name is taken already.", "Die naam is al in gebruik."),
+    "error_invalid_name": (
+        "A name has 1 to 200 letters, digits or . @ + ' _ -, as an address has.",
+        "Een naam heeft 1 tot 200 letters, cijfers of . @ + ' _ -, zoals een adres.",
+    ),
     "error_wrong_password": ("The present password is wrong.", "Het huidige wachtwoord klopt niet."),
     "error_no_person": (
         "This is for people; the key of this session is no person's.",
         "Dit is voor mensen; de sleutel van deze sessie is van niemand.",
+    ),
+    # Signing in by the identity provider
+    "error_account_closed": ("This account is closed; ask an admin.", "Dit account is gesloten; vraag een beheerder."),
+    "error_oidc_failed": ("Signing in did not succeed; try again.", "Inloggen is niet gelukt; probeer het opnieuw."),
+    "error_oidc_nobody": (
+        "The identity provider did not say who you are.",
+        "De identiteitsprovider zei niet wie je bent.",
+    ),
+    "error_oidc_unverified": (
+        "The identity provider has not verified your e-mail address.",
+        "De identiteitsprovider heeft je e-mailadres niet geverifieerd.",
+    ),
+    "error_oidc_unreachable": (
+        "The identity provider does not answer as it should; the service's log says why.",
+        "De identiteitsprovider antwoordt niet zoals het hoort; het logboek van de dienst zegt waarom.",
+    ),
+    "error_no_account": (
+        "You have no account here yet; ask an admin for one.",
+        "Je hebt hier nog geen account; vraag er een aan een beheerder.",
+    ),
+    "error_name_taken": (
+        "The name you have there is another person's here; ask an admin.",
+        "De naam die je daar hebt, is hier van iemand anders; vraag een beheerder.",
     ),
 }

@@ -11,7 +11,7 @@ from zuinig.app.api import memories, suggestions
 from zuinig.app.api.deps import Curator, Served
 from zuinig.app.portal import curation
 from zuinig.app.portal.memories import FormQuestion, FormText
-from zuinig.app.portal.pages import PageRoute, language_of, render
+from zuinig.app.portal.pages import language_of, render
 from zuinig.app.portal.words import tell
 from zuinig.app.services import Services
 from zuinig.core.tables import Memory
@@ -21,7 +21,7 @@ from zuinig.memory import suggest
 _SHOWN = 20
 _LOOKED_AT = 100
 
-router = APIRouter(prefix="/portal/review", include_in_schema=False, route_class=PageRoute)
+router = APIRouter(prefix="/portal/review", include_in_schema=False)
 
 
 class Decided(BaseModel):

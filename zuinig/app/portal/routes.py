@@ -26,18 +26,20 @@ from zuinig.app.audit import address
 from zuinig.app.portal import (
     access,
     account,
+    audit,
     batch,
     groups,
     imports,
     marks,
     memories,
     oidc,
+    pages,
     people,
     review,
     savings,
     turns,
 )
-from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, PageRoute, language_of, render, signed_in
+from zuinig.app.portal.pages import HERE, LANGUAGE_COOKIE, language_of, render, signed_in
 from zuinig.app.portal.words import LANGUAGES, translate
 from zuinig.app.services import Services
 from zuinig.core.errors import Unauthenticated
@@ -59,18 +61,18 @@ class _Static(StaticFiles):
         return response
 
 
-router = APIRouter(prefix="/portal", include_in_schema=False, route_class=PageRoute)
+router = APIRouter(prefix="/portal", include_in_schema=False)
 
 
 def install(app: FastAPI, services: Services) -> None:
     settings = services.settings
+    pages.install(app)
     oidc.install(app, services)
     app.include_router(router, max_body_size=_SMALL_BODY)
     app.include_router(imports.router(settings))
-    app.include_router(savings.router, max_body_size=_SMALL_BODY)
     for more in (memories.router, review.router):
         app.include_router(more, max_body_size=_ANSWER_BODY)
-    for more in (people.router, groups.router, access.router, account.router):
+    for more in (savings.router, audit.router, people.router, groups.router, access.router, account.router):
         app.include_router(more, max_body_size=_SMALL_BODY)
     app.mount("/portal/static", _Static(directory=HERE / "static"), name="static")
 
@@ -118,7 +120,7 @@ def sign_in(
     except Unauthenticated as error:
         # The name as it was tried; never the key, nor the password.
         served.audit.record("" if key else name, "sign_in_failed", detail="key" if key else error.code)
-        return _not_signed_in(request, served, "wrong_key" if key else error.code)
+        return _not_signed_in(request, served, "wrong_key" if key else error.code, name=name)
 
 
 @router.post("/sign-out")
@@ -320,6 +322,7 @@ def document(
     )
 
 
-def _not_signed_in(request: Request, served: Services, why: str) -> Response:
-    problem = translate(language_of(request, served), why)
-    return render(request, served, "sign_in.html", None, problem=problem, status=401, by_name=served.people.any())
+def _not_signed_in(request: Request, served: Services, why: str, *, name: str = "") -> Response:
+    """name: as it was typed, so that only what was wrong is typed again."""
+    problem, by_name = translate(language_of(request, served), why), served.people.any()
+    return render(request, served, "sign_in.html", None, problem=problem, status=401, by_name=by_name, name=name)

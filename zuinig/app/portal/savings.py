@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from zuinig.app.api.deps import Admin, Served
-from zuinig.app.portal.pages import PageRoute, render
+from zuinig.app.portal.pages import render
 from zuinig.app.summary import GroupBy, Span, SummaryRow, summary, total
 from zuinig.core.tables import now
 from zuinig.core.types import Source
@@ -21,7 +21,7 @@ _WIDTH, _HEIGHT = 720, 120  # of the drawing, in its own units
 _PERIODS = (7, 30, 365, 0)
 _GROUPS: tuple[GroupBy, ...] = ("source", "day", "collection", "document", "user", "group", "key", "model")
 
-router = APIRouter(prefix="/portal", include_in_schema=False, route_class=PageRoute)
+router = APIRouter(prefix="/portal", include_in_schema=False)
 
 
 @dataclass(frozen=True, slots=True)

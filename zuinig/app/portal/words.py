@@ -2,6 +2,7 @@
 
 import re
 
+from zuinig.app.portal.audit_words import WORDS as _OF_AUDIT
 from zuinig.app.portal.people_words import WORDS as _OF_PEOPLE
 from zuinig.core.errors import ZuinigError
 
@@ -34,7 +35,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "There were too many wrong passwords. Wait a while, then try again.",
         "Er zijn te veel verkeerde wachtwoorden ingevuld. Wacht even en probeer het dan opnieuw.",
     ),
-    "account_closed": ("This account is closed; ask an admin.", "Dit account is gesloten; vraag een beheerder."),
+    "account_closed": _OF_PEOPLE["error_account_closed"],
     "withheld": (
         "This answer rests on a document that you may no longer read.",
         "Dit antwoord berust op een document dat u niet meer mag lezen.",
@@ -55,12 +56,34 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     # After a moment: by the code of the error.
     "rate_limit_exceeded": (
-        "That was too much in a short time. Wait {s} seconds and try again.",
-        "Dat was te veel in korte tijd. Wacht {s} seconden en probeer het opnieuw.",
+        "That was too much in a short time. Wait {s} s and try again.",
+        "Dat was te veel in korte tijd. Wacht {s} s en probeer het opnieuw.",
     ),
     "overloaded": (
-        "Too many questions are waiting just now. Ask again in {s} seconds.",
-        "Er wachten nu te veel vragen. Stel je vraag over {s} seconden opnieuw.",
+        "Too many questions are waiting just now. Ask again in {s} s.",
+        "Er wachten nu te veel vragen. Stel je vraag over {s} s opnieuw.",
+    ),
+    "error_content_too_large": (
+        "That is more than can be sent at once. Send less.",
+        "Dat is meer dan er in één keer kan worden verstuurd. Verstuur minder.",
+    ),
+    # By the status, where no page said more.
+    "status_404": ("There is nothing at this address.", "Op dit adres staat niets."),
+    "status_405": (
+        "This address does not take what was sent to it.",
+        "Dit adres neemt niet aan wat ernaar is gestuurd.",
+    ),
+    "status_408": (
+        "The request came too slowly and was given up. Send it again.",
+        "Het verzoek kwam te langzaam en is afgebroken. Verstuur het opnieuw.",
+    ),
+    "status_422": (
+        "Something in this address, or in the form that was sent, is not valid.",
+        "Iets in dit adres, of in het formulier dat is verstuurd, is niet geldig.",
+    ),
+    "status_500": (
+        "Zuinig failed on this page. Its log says why.",
+        "Zuinig kon deze pagina niet maken. Het logboek van de dienst zegt waarom.",
     ),
     "problem": ("This page cannot be shown", "Deze pagina kan niet worden getoond"),
     "back": ("Back to your questions", "Terug naar je vragen"),
@@ -86,6 +109,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "from_none": ("No sure answer", "Geen zeker antwoord"),
     "checked_by": ("checked by", "nagekeken door"),
     "tokens_spent": ("tokens spent", "tokens verbruikt"),
+    "tokens_spent_one": ("token spent", "token verbruikt"),
     "tokens_saved": ("saved", "bespaard"),
     "sources": ("Sources", "Bronnen"),
     "page": ("page", "pagina"),
@@ -147,7 +171,8 @@ _WORDS: dict[str, tuple[str, str]] = {
     "none_such": ("No documents here.", "Hier staan geen documenten."),
     "file": ("File", "Bestand"),
     "state": ("State", "Stand"),
-    "passages": ("passages", "passages"),
+    "passages": ("{n} passages", "{n} passages"),
+    "passages_one": ("{n} passage", "{n} passage"),
     "actions": ("Actions", "Acties"),
     "queued": ("waiting", "wacht"),
     "parsing": ("reading", "lezen"),
@@ -247,12 +272,16 @@ _WORDS: dict[str, tuple[str, str]] = {
     "choose_file": ("Choose a file", "Kies een bestand"),
     "checking": ("Checking…", "Wordt nagegaan…"),
     "import_would": (
-        "{total} lines: {added} new, {updated} changed, {unchanged} as they stand already.",
-        "{total} regels: {added} nieuw, {updated} gewijzigd, {unchanged} staan er al zo.",
+        "{n} lines: {added} new, {updated} changed, {unchanged} unchanged.",
+        "{n} regels: {added} nieuw, {updated} gewijzigd, {unchanged} ongewijzigd.",
+    ),
+    "import_would_one": (
+        "{n} line: {added} new, {updated} changed, {unchanged} unchanged.",
+        "{n} regel: {added} nieuw, {updated} gewijzigd, {unchanged} ongewijzigd.",
     ),
     "import_done": (
-        "Imported: {added} new, {updated} changed, {unchanged} as they stood already.",
-        "Geïmporteerd: {added} nieuw, {updated} gewijzigd, {unchanged} stonden er al zo.",
+        "Imported: {added} new, {updated} changed, {unchanged} unchanged.",
+        "Geïmporteerd: {added} nieuw, {updated} gewijzigd, {unchanged} ongewijzigd.",
     ),
     "import_broken": (
         "The import broke off. Import the file again: what is in already stays as it is.",
@@ -363,8 +392,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     "gathering": ("Gathering…", "Verzamelen…"),
     "gathered": ("Gathered.", "Verzameld."),
     "gathered_every": (
-        "Often asked questions and gaps are gathered every {n} minutes, out of the last 90 days.",
-        "Veelgestelde vragen en hiaten worden elke {n} minuten verzameld, uit de laatste 90 dagen.",
+        "Often asked questions and gaps are gathered every {n:g} minutes, out of the last 90 days.",
+        "Veelgestelde vragen en hiaten worden elke {n:g} minuten verzameld, uit de laatste 90 dagen.",
+    ),
+    "gathered_every_one": (
+        "Often asked questions and gaps are gathered every minute, out of the last 90 days.",
+        "Veelgestelde vragen en hiaten worden elke minuut verzameld, uit de laatste 90 dagen.",
     ),
     "gathered_by_hand": (
         "Often asked questions and gaps are gathered by the button, out of the last 90 days.",
@@ -395,9 +428,9 @@ _WORDS: dict[str, tuple[str, str]] = {
     "was_answered": ("Was answered", "Werd geantwoord"),
     "should_be": ("The reader says", "De lezer zegt"),
     "asked_times": ("asked {n} times", "{n} keer gevraagd"),
-    "asked_once": ("asked once", "één keer gevraagd"),
+    "asked_times_one": ("asked once", "één keer gevraagd"),
     "by_askers": ("by {n} people", "door {n} mensen"),
-    "by_one": ("by one person", "door één persoon"),
+    "by_askers_one": ("by one person", "door één persoon"),
     "last_asked": ("last on", "het laatst op"),
     "edit_first": ("Edit first", "Wijzig eerst"),
     "not_needed": ("Not needed", "Niet nodig"),
@@ -471,6 +504,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "budget_spent": ("Used", "Verbruikt"),
     "begins_anew": ("Begins anew on", "Begint opnieuw op"),
     "tokens": ("tokens", "tokens"),
+    "tokens_one": ("token", "token"),
     "subject_service": ("the whole service", "de hele dienst"),
     "subject_group": ("group", "groep"),
     "subject_user": ("user", "gebruiker"),
@@ -495,6 +529,7 @@ _WORDS: dict[str, tuple[str, str]] = {
         "More than 80 % of a budget for language models is used.",
         "Van een budget voor taalmodellen is meer dan 80 % verbruikt.",
     ),
+    **_OF_AUDIT,
     **_OF_PEOPLE,
 }
 
@@ -515,6 +550,12 @@ _DUTCH_REASONS = {
     "unsupported": "Dit soort bestand kan niet worden gelezen. Sla het op als PDF, Word of tekst en upload dat.",
 }
 
+# What the service says in several ways under one code: in English that sentence is shown.
+_DUTCH_ERRORS = {
+    "cross_origin": "Dit verzoek kwam van een andere site.",
+    "forbidden": "Dat mag je hier niet; vraag een beheerder.",
+    "not_found": "Dat is er niet, of niet meer.",
+}
 
 # What the service notes of memories. It is kept in English, with names in it.
 _DUTCH_NOTES = [
@@ -562,6 +603,11 @@ def translate(language: str, key: str) -> str:
     return _WORDS[key][LANGUAGES.index(language)]
 
 
+def counted(language: str, key: str, n: float, **more: object) -> str:
+    """What is said of n of something: the word of that key, or for one of it KEY_one."""
+    return translate(language, f"{key}_one" if n == 1 else key).format(n=n, **more)
+
+
 def named(language: str, group: str, name: str) -> str:
     """As `translate`, for what the service may know more of than the portal: that keeps its own name."""
     return translate(language, f"{group}_{name}") if f"{group}_{name}" in _WORDS else name
@@ -585,4 +631,12 @@ def told(language: str, error: ZuinigError) -> str:
     if error.retry_after_s is not None:
         return translate(language, error.code).format(s=error.retry_after_s)
     key = f"error_{error.code}"
-    return translate(language, key) if key in _WORDS else error.message
+    if key in _WORDS:
+        return translate(language, key)
+    return _DUTCH_ERRORS.get(error.code, error.message) if language == "nl" else error.message
+
+
+def refused(language: str, status: int) -> str:
+    """What a page says of a request that no page took, or that failed unforeseen."""
+    key = f"status_{status}"
+    return translate(language, key if key in _WORDS else "failed_request")
