@@ -92,6 +92,19 @@ def test_savings_are_shown_by_what_is_chosen_with_budgets(spending, open_page):
         expect(page.locator("tr", has_text="de hele dienst, per maand")).to_contain_text("tokens")
 
 
+def test_what_was_saved_on_questions_without_an_answer_is_set_apart(spending, open_page):
+    before = spending.client.get("/v1/ledger/summary?group_by=source").json()["total"]["saved_tokens"]
+    with open_page(spending) as page:
+        page.goto(f"{spending.url}/portal/savings?by=day")
+        expect(page.locator("#numbers")).not_to_contain_text("without an answer")
+        spending.ask("Who repairs the bicycles?", llm="never")
+        page.reload()
+        saved = page.locator(".figures div").first
+        expect(saved).to_contain_text("of it on questions without an answer")
+        after = spending.client.get("/v1/ledger/summary?group_by=source").json()["total"]["saved_tokens"]
+        assert saved.locator("p data").get_attribute("value") == str(after - before)
+
+
 def test_an_answer_without_a_model_for_want_of_a_budget_says_so(spending, open_page):
     spending.services.budgets.put("group", "secret group", "day", tokens=0, cost=None, by="test")
     info, _ = spending.services.auth.create_key("Carla", [Scope.ASK], group="secret group")

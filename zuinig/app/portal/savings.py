@@ -62,6 +62,7 @@ def savings(
         whole = total(session, span)
         per_day = summary(session, "day", span, limit=_MOST_DAYS)
         rows = summary(session, by, span, limit=_ROWS_SHOWN + 1)
+        by_source = rows if by == "source" else summary(session, "source", span, limit=len(Source))
 
     def link(**changed: object) -> str:
         return f"/portal/savings?{urlencode({'by': by, 'days': days, **changed})}"
@@ -73,6 +74,8 @@ def savings(
         "savings.html",
         principal,
         total=whole,
+        # Plain RAG would have spent this too, but for no answer that somebody got.
+        unanswered=sum(r.saved_tokens for r in by_source if r.group == Source.NONE),
         free=(whole.questions - paid) / whole.questions if whole.questions else 0.0,
         chart=_chart(per_day, today),
         rows=rows[:_ROWS_SHOWN],

@@ -459,6 +459,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "spent": ("Tokens spent", "Tokens verbruikt"),
     "plain": ("Plain RAG", "Gewone RAG"),
     "saved": ("Tokens saved", "Tokens bespaard"),
+    "for_no_answer": ("of it on questions without an answer", "daarvan op vragen zonder antwoord"),
     "money": ("Money saved", "Geld bespaard"),
     "median": ("Half within", "Helft binnen"),
     "p95": ("95 % within", "95 % binnen"),
