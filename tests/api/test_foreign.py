@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from test_scopes import OWN, ROUTES, rows
 
-from zuinig.core.tables import ApiKey, now
+from zuinig.core.tables import ApiKey, AuditEvent, now
 from zuinig.core.types import Role, Scope
 
 QUESTION = "What is the maximum hotel price per night in Antwerp?"
@@ -238,13 +238,16 @@ def test_an_expired_key_and_one_of_a_closed_account_open_nothing(running):
     closed = services.people.create("gone", role=Role.ADMIN)
     _, gone = services.auth.create_key("gone's", [Scope.ADMIN], user_id=closed.id)
     services.people.change("gone", disabled=True)
-    before = rows(running)
+    before = touched(running)
     for key in (expired, gone):
         with client(running, key) as who:
             for (method, path), needs in ROUTES.items():
                 answer = who.request(method, path.replace("{", "").replace("}", ""), json=needs.json)
                 assert answer.status_code == 401, (method, path)
-    assert rows(running) == before
+    assert touched(running) == before
+    with services.db.read() as session:
+        [newest] = session.scalars(sa.select(AuditEvent).order_by(AuditEvent.id.desc()).limit(1))
+    assert (newest.action, newest.actor_id) == ("sign_in_failed", None)
 
 
 def test_an_editor_changes_what_is_in_the_collection_and_reads_what_is_apart_in_it(running, office):

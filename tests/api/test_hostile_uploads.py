@@ -474,7 +474,9 @@ def test_a_body_that_stops_half_way_is_given_up_with_a_reason(running, host, pat
     with connect(running, half_an_upload(running, path)) as client:
         answer = said(client)
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"application/problem+json" in answer.lower()
+    # A person who opens a page gets a page.
+    media = b"text/html" if path.startswith("/portal/") else b"application/problem+json"
+    assert b"content-type: " + media in answer.lower()
     assert b"x-request-id" in answer.lower()
     assert uploaded(host) == kept
 
