@@ -199,7 +199,10 @@ def test_without_a_valid_key_nothing_is_told_and_nothing_done(running, keys, tar
         answer = send(running, route, key, targets)
         assert answer.status_code == 401
         assert answer.json()["error"]["code"] == "invalid_api_key"
-    assert rows(running) == before
+    after = rows(running)
+    tried = after.pop("audit")[len(before.pop("audit")) :]
+    assert [(row.action, row.actor_id) for row in tried] == [("sign_in_failed", None)] * 2  # two keys were sent
+    assert after == before
 
 
 @pytest.mark.parametrize(("route", "scope"), LESSER, ids=lambda x: x if isinstance(x, str) else name(x))
