@@ -17,7 +17,7 @@ from zuinig.app.budgets import Budgets, BudgetUse, used_up
 from zuinig.app.ledger import Call, Ledger
 from zuinig.app.notices import NOT_READ, STILL_READING, Notice
 from zuinig.app.rungs import Reply, Rungs, Wanted
-from zuinig.core.db import Database
+from zuinig.core.db import Database, insert
 from zuinig.core.errors import LLMFailed, NotFound
 from zuinig.core.tables import Answer, Conversation, Memory, new_id
 from zuinig.core.tokens import Tokens
@@ -267,24 +267,21 @@ class Answers:
         with self._db.write() as session:
             # A conversation that begins here has an id that was made just now.
             if climb.ask.conversation_id is None or session.get(Conversation, climb.conversation_id) is None:
-                session.add(Conversation(id=climb.conversation_id, owner_id=climb.principal.id))
-                session.flush()
+                insert(session, Conversation, {"id": climb.conversation_id, "owner_id": climb.principal.id})
             memory_id = self._remember(session, climb, usage, scope)
-            session.add(
-                Answer(
-                    id=answer_id,
-                    conversation_id=climb.conversation_id,
-                    owner_id=climb.principal.id,
-                    question=climb.ask.question,
-                    standalone_question=climb.standalone,
-                    answer=climb.answer,
-                    source=climb.source,
-                    confidence=climb.confidence,
-                    citations=[asdict(c) for c in climb.citations],
-                    memory_id=memory_id,
-                )
-            )
-            session.flush()
+            turn = {
+                "id": answer_id,
+                "conversation_id": climb.conversation_id,
+                "owner_id": climb.principal.id,
+                "question": climb.ask.question,
+                "standalone_question": climb.standalone,
+                "answer": climb.answer,
+                "source": climb.source,
+                "confidence": climb.confidence,
+                "citations": [asdict(c) for c in climb.citations],
+                "memory_id": memory_id,
+            }
+            insert(session, Answer, turn)
             self._ledger.write(
                 session,
                 answer_id=answer_id,

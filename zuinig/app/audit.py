@@ -9,7 +9,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from zuinig.core.db import Database
+from zuinig.core.db import Database, insert
 from zuinig.core.settings import Settings
 from zuinig.core.tables import AuditEvent, now
 from zuinig.core.types import Principal
@@ -66,7 +66,6 @@ THE_SERVICE = "service"
 address: ContextVar[str | None] = ContextVar("address", default=None)
 
 _LONGEST_NAME = 200
-_INSERT = sa.insert(sa.inspect(AuditEvent).local_table)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +121,7 @@ class Audit:
             "detail": detail,
             "address": address.get(),
         }
-        # Past the session's bookkeeping, which takes longer than the insert: nobody needs the row as an object.
-        session.connection().execute(_INSERT, row)
+        insert(session, AuditEvent, row)
 
     def question(self, text: str) -> str | None:
         """What may be told of a question: nothing, unless ZUINIG_AUDIT_QUESTIONS says so."""

@@ -7,6 +7,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from zuinig.app.llm import Rung
+from zuinig.core.db import insert
 from zuinig.core.settings import Settings
 from zuinig.core.tables import LedgerDocument, LedgerEntry, new_id
 from zuinig.core.types import Source, Usage
@@ -90,25 +91,23 @@ class Ledger:
     ) -> None:
         """documents: the ids of those that the answer cites, each once. notice: the code of what the asker was told."""
         entry_id = new_id("led")
-        session.add(
-            LedgerEntry(
-                id=entry_id,
-                answer_id=answer_id,
-                key_id=key_id,
-                user=user,
-                group=group,
-                source=source,
-                scope=scope,
-                model=usage.model,
-                prompt_tokens=usage.prompt_tokens,
-                completion_tokens=usage.completion_tokens,
-                baseline_tokens=usage.baseline_tokens,
-                cost_micros=round(usage.cost * _MICROS),
-                saved_cost_micros=round(usage.saved_cost * _MICROS),
-                timing_ms=timing_ms,
-                steps=[asdict(c) for c in calls],
-                notice=notice,
-            )
-        )
-        session.flush()
-        session.add_all(LedgerDocument(ledger_id=entry_id, document_id=d) for d in documents)
+        entry = {
+            "id": entry_id,
+            "answer_id": answer_id,
+            "key_id": key_id,
+            "user": user,
+            "group": group,
+            "source": source,
+            "scope": scope,
+            "model": usage.model,
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "baseline_tokens": usage.baseline_tokens,
+            "cost_micros": round(usage.cost * _MICROS),
+            "saved_cost_micros": round(usage.saved_cost * _MICROS),
+            "timing_ms": timing_ms,
+            "steps": [asdict(c) for c in calls],
+            "notice": notice,
+        }
+        insert(session, LedgerEntry, entry)
+        insert(session, LedgerDocument, *({"ledger_id": entry_id, "document_id": d} for d in documents))

@@ -2,8 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,6 +57,19 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def insert(session: Session, into: type[Base], *rows: Mapping[str, Any]) -> None:
+    """Rows that nobody needs as objects, in the caller's transaction, past the session's bookkeeping, which takes
+    longer than the insert. What they refer to must have been flushed.
+    """
+    if rows:
+        session.connection().execute(_insert_into(into), list(rows))
+
+
+@cache
+def _insert_into(into: type[Base]) -> sa.Insert:
+    return sa.insert(into.__table__)  # type: ignore[arg-type]  # a table, for all that the type says
 
 
 def _on_connect(connection: Any, record: Any) -> None:
