@@ -306,6 +306,7 @@ class Answers:
                 sa.update(Memory)
                 .where(Memory.id == climb.served.id)
                 .values(hits=Memory.hits + 1, baseline_tokens=usage.baseline_tokens)
+                .execution_options(synchronize_session=False)  # no object of this session to be told
             )
             if climb.contradicting:
                 ids = sorted({climb.served.id, *climb.contradicting})
