@@ -16,7 +16,7 @@ from zuinig.core.tables import ApiKey, AuditEvent, now
 from zuinig.core.types import Role, Scope
 
 QUESTION = "What is the maximum hotel price per night in Antwerp?"
-SECRET = "99417"
+SECRET = "9941783"
 FILE = ("note.md", b"# Note\n\nA note that must not arrive.\n")
 
 

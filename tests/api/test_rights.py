@@ -8,7 +8,7 @@ import pytest
 from zuinig.core.types import Scope
 
 HOTEL = "What is the maximum hotel price per night in Antwerp?"
-SECRET = "99000"
+SECRET = "9900083"
 
 
 @pytest.fixture(scope="module")

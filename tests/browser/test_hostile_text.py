@@ -39,7 +39,7 @@ ELEMENTS = [
     "<hx-partial data-hostile hx-target=body>swapped</hx-partial><style data-hostile>body{display:none}</style>",
     "' onmouseover=alert(9) data-hostile autofocus onfocus=alert(10) x='",
 ]
-TEMPLATES = "{{7*191}} ${7*191} #{7*191} <%= 7*191 %> {% print(7*191) %}"
+TEMPLATES = "{{7007*1911}} ${7007*1911} #{7007*1911} <%= 7007*1911 %> {% print(7007*1911) %}"
 MARKDOWN = (
     "![pixel][p] [click][j] ![q](https://evil.example/q.png?d=1) [a](javascript:alert(11)) <https://evil.example/auto> "
     "[b](data:text/html;base64,PHNjcmlwdD5hbGVydCgxMik8L3NjcmlwdD4=) https://evil.example/bare\n\n"
@@ -48,7 +48,7 @@ MARKDOWN = (
 RIGHT_TO_LEFT = "\u202egnp.exe\u2067 \u05e9\u05dc\u05d5\u05dd"
 LONG = "W" * 1500
 HOSTILE = " ".join([*ELEMENTS, TEMPLATES, MARKDOWN.replace("\n", " "), RIGHT_TO_LEFT, LONG])
-SHORT = "<b data-hostile onclick=alert(14)>\"'{{7*191}}\u202e" + "W" * 120
+SHORT = "<b data-hostile onclick=alert(14)>\"'{{7007*1911}}\u202e" + "W" * 120
 FERRY = "What does the ferry to Rottumeroog cost?"
 
 # What on a page must not be: an element of ours has no handlers, and leads nowhere but to this service.
@@ -150,7 +150,7 @@ def text_only(page: Page, *shown: str) -> None:
     for text in shown:
         expect(page.locator("main")).to_contain_text(text, timeout=SLOW)
     assert page.evaluate(FOUND) == []
-    assert "1337" not in page.content(), "a template was worked out"
+    assert "13390377" not in page.content(), "a template was worked out"
     assert page.evaluate(WIDE) == [], f"{page.url} scrolls sideways"
 
 
@@ -167,7 +167,7 @@ def test_hostile_text_stays_text_on_every_page(filled, page):
     asked = "<script data-hostile>alert(1)</script>"
     pages = {
         f"?conversation={filled.answer['conversation_id']}": ["onerror=alert(2)", "[p]: https://evil.example/p.png"],
-        "documents": ["data-hostile", "{{7*191}}"],
+        "documents": ["data-hostile", "{{7007*1911}}"],
         f"documents?{urlencode({'collection': filled.collection, 'status': 'ready'})}": ["data-hostile"],
         f"documents?{urlencode({'collection': asked, 'status': asked})}": [],
         f"documents/{filled.document}": ["onload=alert(3)"],
