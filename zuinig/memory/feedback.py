@@ -11,7 +11,7 @@ from zuinig.core.errors import NotFound
 from zuinig.core.tables import Answer, Feedback, LedgerEntry, Memory, Suggestion, now
 from zuinig.core.types import MemoryStatus, SuggestionKind, SuggestionStatus, Verdict
 from zuinig.memory import history
-from zuinig.memory.freshness import take_out
+from zuinig.memory.freshness import hold
 from zuinig.memory.questions import question_key
 from zuinig.retrieval.shelves import Readable, hidden
 
@@ -54,8 +54,7 @@ def _doubt(session: Session, memory_id: int) -> None:
     if memory is None or memory.status != MemoryStatus.LIVE:
         return
     if memory.verified_by is None:
-        history.put_up(session, [memory_id], _WRONG)
-        take_out(session, [memory_id], MemoryStatus.HELD, _WRONG)
+        hold(session, [memory_id], _WRONG)
     else:
         history.put_up(session, [memory_id], f"{_WRONG} It was verified by {memory.verified_by}, and stays in service.")
 

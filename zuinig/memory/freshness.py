@@ -160,8 +160,7 @@ def hold_flagged(session: Session, version_id: int) -> None:
             Memory.status == MemoryStatus.LIVE, Memory.verified_by.is_(None), Memory.id.in_(resting)
         )
     ).all()
-    history.put_up(session, ids, FLAGGED)
-    take_out(session, ids, MemoryStatus.HELD, FLAGGED)
+    hold(session, ids, FLAGGED)
 
 
 def _moved(citation: dict[str, Any], passage: Passage, number: int) -> dict[str, Any]:
@@ -225,6 +224,12 @@ def take_out(session: Session, ids: Sequence[int], status: MemoryStatus, reason:
         )
         history.note(session, part, str(status), by=by, detail=reason)
     changed(session, "memories", ids, added=False)
+
+
+def hold(session: Session, ids: Sequence[int], reason: str) -> None:
+    """Out of service until a curator, who is asked to, has looked; in the caller's transaction."""
+    history.put_up(session, ids, reason)
+    take_out(session, ids, MemoryStatus.HELD, reason)
 
 
 _OUTDATED = sa.select(Evidence.memory_id).where(

@@ -9,10 +9,9 @@ from sqlalchemy.orm import Session
 
 from zuinig.core.tables import Evidence, Memory
 from zuinig.core.types import Citation, MemoryStatus, Source
-from zuinig.memory import history
 from zuinig.memory.bound import bound
 from zuinig.memory.candidates import PEOPLE
-from zuinig.memory.freshness import FLAGGED, has_rivals, outdated, take_out
+from zuinig.memory.freshness import FLAGGED, has_rivals, hold, outdated, take_out
 from zuinig.memory.questions import question_key
 from zuinig.retrieval.embed import Vectors
 from zuinig.retrieval.index import changed
@@ -82,8 +81,7 @@ def remember(session: Session, new: NewMemory) -> int | None:
         session.delete(memory)
         return None
     if new.doubtful:
-        history.put_up(session, [memory.id], FLAGGED)
-        take_out(session, [memory.id], MemoryStatus.HELD, FLAGGED)
+        hold(session, [memory.id], FLAGGED)
         return memory.id
     replace(session, key, new.scope, memory.id)
     changed(session, "memories", [memory.id], added=True)

@@ -1,32 +1,27 @@
 """The audit log's page: its rows, newest first."""
 
-from typing import Annotated, Literal, get_args
-from urllib.parse import urlencode
+from typing import Annotated, ClassVar, Literal, get_args
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from zuinig.app.api import audit as api
 from zuinig.app.api.deps import Admin, Served
 from zuinig.app.audit import Action, plain
-from zuinig.app.portal.pages import render
+from zuinig.app.portal.pages import Listing, render
 
 _SHOWN = 50
 
 router = APIRouter(prefix="/portal/audit", include_in_schema=False)
 
 
-class Asked(BaseModel):
-    """What the list was asked for; as an address by `link`. actor: a name, or the id of a user or key."""
+class Asked(Listing):
+    """What the list was asked for; see `Listing`. actor: a name, or the id of a user or key."""
 
+    address: ClassVar = "/portal/audit"
     actor: Annotated[str, Field(max_length=200)] = ""
     action: Action | Literal[""] = ""
-    after: Annotated[str, Field(max_length=30)] = ""
-
-    def link(self, **changed: str) -> str:
-        asked = {k: v for k, v in {**self.model_dump(), **changed}.items() if v}
-        return f"/portal/audit?{urlencode(asked)}" if asked else "/portal/audit"
 
 
 @router.get("")

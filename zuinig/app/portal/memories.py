@@ -1,8 +1,7 @@
 """The memory's pages: the list, one memory, and what a curator does to it."""
 
 from datetime import UTC, date, datetime, time
-from typing import Annotated, Literal
-from urllib.parse import urlencode
+from typing import Annotated, ClassVar, Literal
 
 from fastapi import APIRouter, Form, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field
@@ -12,7 +11,7 @@ from zuinig.app.api import memories as api
 from zuinig.app.api.deps import Curator, Reader, Served
 from zuinig.app.api.schemas import Question, Text
 from zuinig.app.portal import curation
-from zuinig.app.portal.pages import go, language_of, render
+from zuinig.app.portal.pages import Listing, go, language_of, render
 from zuinig.app.portal.words import tell
 from zuinig.app.services import Services
 from zuinig.core.tables import Memory
@@ -32,19 +31,15 @@ FormDate = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 router = APIRouter(prefix="/portal/memories", include_in_schema=False)
 
 
-class Asked(BaseModel):
-    """What the list was asked for; as an address by `link`."""
+class Asked(Listing):
+    """What the list was asked for; see `Listing`."""
 
+    address: ClassVar = "/portal/memories"
     query: Annotated[str, Field(max_length=200)] = ""
     status: MemoryStatus | Literal[""] = ""
     origin: Literal["", "specialist", "llm", "import", "human"] = ""
     verified: Literal["", "yes", "no"] = ""
     review: bool = False
-    after: Annotated[str, Field(max_length=30)] = ""
-
-    def link(self, **changed: str) -> str:
-        asked = {k: v for k, v in {**self.model_dump(mode="json"), **changed}.items() if v}
-        return f"/portal/memories?{urlencode(asked)}" if asked else "/portal/memories"
 
 
 class Written(BaseModel):

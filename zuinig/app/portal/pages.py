@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, ClassVar, cast
+from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -26,6 +28,20 @@ LANGUAGE_COOKIE = "zuinig_language"
 Handler = Callable[[Request, Any], Response]
 
 templates = Jinja2Templates(HERE / "templates")
+
+
+class Listing(BaseModel):
+    """What a list was asked for; as an address by `link`. address: the list's own. after: the last row of the page
+    before.
+    """
+
+    address: ClassVar[str]
+    after: Annotated[str, Field(max_length=30)] = ""
+
+    def link(self, **changed: str) -> str:
+        said = self.model_dump(mode="json", exclude={"after"})
+        asked = {k: v for k, v in {**said, "after": self.after, **changed}.items() if v}
+        return f"{self.address}?{urlencode(asked)}" if asked else self.address
 
 
 def install(app: FastAPI) -> None:
