@@ -12,7 +12,17 @@ from zuinig.core.settings import Settings
 from zuinig.core.trees import Trees
 from zuinig.memory.evaluate import LabelledPair, evaluate, wilson
 from zuinig.memory.importing import Pair
-from zuinig.memory.verify import MODELS, UNREAD, PairReader, Verifier, VerifierFailed, Wording, context
+from zuinig.memory.verify import (
+    MODELS,
+    UNREAD,
+    PairReader,
+    Verifier,
+    VerifierFailed,
+    Wording,
+    context,
+    goes_on,
+    worth_reading,
+)
 from zuinig.training.fit_verifier import grow
 
 STORED = "How do I reset my Windows password?"
@@ -120,6 +130,45 @@ def test_a_verifier_that_takes_too_long_is_a_miss(tmp_path, monkeypatch):
     services.close()
 
 
+@pytest.mark.parametrize(
+    ("said", "second", "read"),
+    [
+        (-2.1, 0.29, [0]),  # the likeliest is another question, and so, by cosine and signs, is the rest
+        (-2.0, 0.29, [0, 1, 2]),
+        (-2.1, 0.30, [0, 1, 2]),
+    ],
+)
+def test_the_rest_is_read_unless_the_likeliest_rules_it_out(said, second, read):
+    early, group = np.array([0.4, second, 0.1, 0.001, 0.2]), np.array([0, 0, 0, 0, 1])
+    first, rest = worth_reading(early, group, 0.005)
+    assert np.flatnonzero(first).tolist() == [0, 4]
+    logits = np.where(first, [said, 0, 0, 0, 5.0], UNREAD)
+    more = rest & goes_on(early, group, rest, logits)
+    assert np.flatnonzero((first | more) & (group == 0)).tolist() == read
+
+
+def test_what_the_likeliest_rules_out_is_not_read(verifier, monkeypatch):
+    asked = []
+    logits = PairReader.logits
+    monkeypatch.setattr(
+        PairReader, "logits", lambda self, pairs, **more: asked.extend(pairs) or logits(self, pairs, **more)
+    )
+    others = ["How do I cook rice for twelve people?", "Where is the rice kept?", "Who cooks on Friday?"]
+    near = [Wording(other, cosine) for other, cosine in zip(others, (0.72, 0.7, 0.69), strict=True)]
+    verifier.judge(["How do I book a table for Friday?"], [near])
+    assert len(asked) == 1
+    asked.clear()
+    verifier.judge([REPEAT], [[Wording(STORED, 0.95), *near]])
+    assert asked[0] == (REPEAT, STORED)
+
+
+def test_both_readings_of_a_question_share_its_time(verifier):
+    encoder = PairReader(MODELS / "same-question-int8", timeout_s=60)
+    assert np.isfinite(encoder.logits([(REPEAT, STORED)], spent_s=1)).all()
+    with pytest.raises(TimeoutError):
+        encoder.logits([(f"{n} " * 40, "why " * 40) for n in range(8)], spent_s=60)
+
+
 def test_a_smaller_budget_never_lowers_the_threshold(verifier):
     thresholds = [verifier.threshold(b) for b in (0.0, 0.005, 0.01, 0.02, 0.05, 0.2)]
     assert thresholds == sorted(thresholds, reverse=True)
@@ -137,7 +186,7 @@ def test_a_verifier_that_fails_serves_nothing_but_the_same_words(tmp_path, monke
     services.importing.run([Pair(STORED, "Ask the desk.")], by="test")
     assert services.recall.find(REPEAT).hit is not None
 
-    def logits(pairs):
+    def logits(pairs, *, spent_s):
         if isinstance(broken, Exception):
             raise broken
         return np.repeat(broken, len(pairs))

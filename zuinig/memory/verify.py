@@ -1,11 +1,13 @@
 """Whether two wordings are one question: a cross-encoder of our own beside explicit signs, weighed and calibrated.
 
 Two stages: cosine and signs, which cost microseconds, leave out what cannot be, by a logistic regression; the
-cross-encoder reads the rest, and boosted trees weigh what it says with the signs and with what else is near. Both, with
-the thresholds for a budget of wrong answers, stand in the model's config.json; `training/fit_verifier` makes them.
+cross-encoder reads the likeliest that is left, and unless that rules them out the others too, and boosted trees weigh
+what it says with the signs and with what else is near. Both, with the thresholds for a budget of wrong answers, stand
+in the model's config.json; `training/fit_verifier` makes them.
 """
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -27,11 +29,16 @@ _BATCH = 8
 UNREAD = -8.0  # the logit of what the cross-encoder did not read, and the bound of those it did
 _MOST_READ = 4
 _UNREAD_AT_MOST = 0.5
+# Where the likeliest is so surely another question, and none of the others is likely by cosine and signs, they are not
+# read: of 2,912 questions that changed none at a budget of 1 %, and one at 2 % (docs/benchmarks.md).
+_RULED_OUT = -2.0  # its logit
+_LIKELY = 0.3
 NEARNESS = 2  # the column of `context` that says how near the rest is
 _NEAREST = 3
 _FAR = 0.3  # the cosine of what is not there
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 class VerifierFailed(Exception):
@@ -45,13 +52,16 @@ class PairReader:
         self._model = CrossEncoder(folder, max_tokens=_MAX_TOKENS, threads=threads)
         self._timeout_s = timeout_s
 
-    def logits(self, pairs: Sequence[tuple[str, str]]) -> Floats:
-        """(n,), higher for pairs that ask the same; not calibrated. Raises TimeoutError."""
+    def logits(self, pairs: Sequence[tuple[str, str]], *, spent_s: float = 0.0) -> Floats:
+        """(n,), higher for pairs that ask the same; not calibrated. spent_s: of the time for these questions.
+
+        Raises TimeoutError.
+        """
         encoded = self._model.encode(pairs)
         order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids))
         size = _BATCH if len(order) > 2 * _BATCH else max(1, (len(order) + 1) // 2)
         batches = [order[i : i + size] for i in range(0, len(order), size)]
-        limit = None if self._timeout_s is None else self._timeout_s * ceil(len(pairs) / _BATCH)
+        limit = None if self._timeout_s is None else max(0.0, self._timeout_s * ceil(len(pairs) / _BATCH) - spent_s)
         out = np.empty(len(encoded))
         for batch, found in zip(
             batches, self._model.run([[encoded[i] for i in batch] for batch in batches], limit), strict=True
@@ -169,20 +179,36 @@ class Verifier:
         early = model.cheap.probability(found)
         probability = np.minimum(early, _UNREAD_AT_MOST)
         group = np.array([n for n, _, _ in rows])
-        worth = np.flatnonzero(worth_reading(early, group, model.worth_reading))
-        logits = np.full(len(rows), UNREAD)
-        if len(worth):
-            logits[worth] = _read(model.encoder, [(rows[i][1], rows[i][2].question) for i in worth])
+        logits, read = _read(model, [(q, w.question) for _, q, w in rows], early, group)
+        if read.any():
             beside = context(logits, found[:, 0], group, [w for _, _, w in rows])
-            scores = model.full.probability(np.column_stack([logits, found, beside])[worth])
-            probability[worth] = model.calibration.share(scores, beside[worth, NEARNESS])
+            scores = model.full.probability(np.column_stack([logits, found, beside])[read])
+            probability[read] = model.calibration.share(scores, beside[read, NEARNESS])
         flat = iter(probability.tolist())
         return [[next(flat) for _ in wordings] for wordings in near]
 
 
-def _read(encoder: PairReader, pairs: Sequence[tuple[str, str]]) -> Floats:
+def _read(
+    model: _Model, pairs: Sequence[tuple[str, str]], early: Floats, group: npt.NDArray[np.int64]
+) -> tuple[Floats, Flags]:
+    """(n,) logits, UNREAD of what was not read, and (n,) whether it was. Raises VerifierFailed."""
+    logits, begun = np.full(len(pairs), UNREAD), time.perf_counter()
+
+    def read(chosen: Flags) -> None:
+        if chosen.any():
+            spent = time.perf_counter() - begun
+            logits[chosen] = _logits(model.encoder, [pairs[i] for i in np.flatnonzero(chosen).tolist()], spent)
+
+    first, rest = worth_reading(early, group, model.worth_reading)
+    read(first)
+    more = rest & goes_on(early, group, rest, logits)
+    read(more)
+    return logits, first | more
+
+
+def _logits(encoder: PairReader, pairs: Sequence[tuple[str, str]], spent_s: float) -> Floats:
     try:
-        logits = encoder.logits(pairs)
+        logits = encoder.logits(pairs, spent_s=spent_s)
     except Exception as error:  # onnxruntime raises its own; whatever it is, it is no hit
         raise VerifierFailed(str(error)) from error
     if not np.isfinite(logits).all():
@@ -190,13 +216,25 @@ def _read(encoder: PairReader, pairs: Sequence[tuple[str, str]]) -> Floats:
     return logits
 
 
-def worth_reading(early: Floats, group: npt.NDArray[np.int64], least: float) -> npt.NDArray[np.bool_]:
-    """(n,) whether the cross-encoder reads it: of each group the likeliest few that are likely enough."""
+def worth_reading(early: Floats, group: npt.NDArray[np.int64], least: float) -> tuple[Flags, Flags]:
+    """(n,) whether the cross-encoder reads it first, and whether it may read it then: of each group the likeliest, and
+    the few after it that are likely enough.
+    """
     order = np.lexsort((-early, group))
     first = np.searchsorted(group[order], group[order])
-    worth = np.empty(len(early), bool)
-    worth[order] = np.arange(len(early)) - first < _MOST_READ
-    return worth & (early >= least)
+    rank = np.empty(len(early), int)
+    rank[order] = np.arange(len(early)) - first
+    worth = early >= least
+    return worth & (rank == 0), worth & (rank > 0) & (rank < _MOST_READ)
+
+
+def goes_on(early: Floats, group: npt.NDArray[np.int64], rest: Flags, logits: Floats) -> Flags:
+    """(n,) of those left in a group, whether they are worth it after what was read of the first."""
+    out = np.zeros(len(early), bool)
+    for n in np.unique(group[rest]):
+        own = group == n
+        out[own] = logits[own].max() >= _RULED_OUT or early[own & rest].max() >= _LIKELY
+    return out
 
 
 def context(logits: Floats, cosines: Floats, group: npt.NDArray[np.int64], wordings: Sequence[Wording]) -> Floats:

@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from zuinig.core.logistic import Weights
 from zuinig.core.trees import Trees
-from zuinig.memory.verify import NEARNESS, UNREAD, Calibration, PairReader, context, worth_reading
+from zuinig.memory.verify import NEARNESS, UNREAD, Calibration, PairReader, context, goes_on, worth_reading
 from zuinig.retrieval import embed
 from zuinig.training import boost, logistic, streams
 from zuinig.training.near_misses import near_misses
@@ -74,6 +74,14 @@ class Judged:
         features = self.features.copy()
         features[..., 0] = np.where(worth.reshape(self.right.shape), features[..., 0], UNREAD)
         return replace(self, features=features)
+
+
+def read_of(judged: Judged, early: Floats, least: float) -> Flags:
+    """(n * k,) what the service reads."""
+    group = np.repeat(np.arange(len(judged.right)), judged.right.shape[1])
+    first, rest = worth_reading(early, group, least)
+    logits = np.where(first, judged.features[..., 0].ravel(), UNREAD)
+    return first | (rest & goes_on(early, group, rest, logits))
 
 
 def grow(rows: list[Floats], right: list[Flags], chosen: list[Flags]) -> dict[str, Any]:
@@ -214,10 +222,7 @@ def main() -> None:
     first = crossed([j.rows() for j in judged], [j.right for j in judged])
     kept = [e[(j.right & (p >= _LOOSEST)).ravel()] for e, j, p in zip(early, judged, first, strict=True)]
     worth = float(np.quantile(np.concatenate(kept), 1 - _CHEAP_KEEPS))
-    masks = [
-        worth_reading(e, np.repeat(np.arange(len(j.right)), _SHORTLIST), worth)
-        for j, e in zip(judged, early, strict=True)
-    ]
+    masks = [read_of(j, e, worth) for j, e in zip(judged, early, strict=True)]
     seen = [j.read_only(m) for j, m in zip(judged, masks, strict=True)]
     rows, right = [j.rows() for j in seen], [j.right for j in seen]
     probabilities = crossed(rows, right)
