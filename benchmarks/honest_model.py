@@ -18,7 +18,7 @@ from zuinig.core.tokens import Tokens
 from zuinig.retrieval import sentences
 
 _PROMPT = re.compile(r"<sources>\n(?P<sources>.*)\n</sources>\nQuestion: (?P<question>.*)", re.DOTALL)
-_SOURCE = re.compile(r"^\[(\d+)\] .*\n", re.MULTILINE)
+_SOURCE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
 _MESSAGE_OVERHEAD = 4  # tokens in which chat formats wrap each message
 
 

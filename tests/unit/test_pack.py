@@ -35,8 +35,17 @@ def test_sentences_of_a_passage_stand_together_in_the_order_of_the_document(make
     b = make_hit("Other.", passage_id=2, context="B")
     one, two, three, other = sentences(a, b)
     packed = packed_of([three, other, one, two], 500)
-    assert packed.context == "[1] A\nOne is the first. Two is the second. Three is the third.\n\n[2] B\nOther."
+    assert packed.context == "A\n[1] One is the first. Two is the second. Three is the third.\n\nB\n[2] Other."
     assert [s.hit.passage_id for s in packed.sources] == [1, 2]
+
+
+def test_passages_under_one_heading_stand_below_it_in_the_order_of_the_document(make_hit) -> None:
+    later = make_hit("Later in it.", passage_id=1, context="A\nx | y", start=400)
+    other = make_hit("Elsewhere.", passage_id=2, context="A")
+    earlier = replace(make_hit("Earlier in it.", passage_id=3, context="A"), document_id=later.document_id)
+    packed = packed_of(sentences(later, other, earlier), 500)
+    assert packed.context == "A\n[1] Earlier in it.\n[2] Later in it.\n\nA\n[3] Elsewhere."
+    assert [s.hit.passage_id for s in packed.sources] == [3, 1, 2]
 
 
 def test_a_gap_between_two_sentences_is_shown(make_hit) -> None:
@@ -92,13 +101,23 @@ def likely(make_hit, *chances: float) -> list[Sentence]:
     return sorted(found, key=lambda s: -s.score)
 
 
-@pytest.mark.parametrize(("level", "taken"), [(Packing.TIGHT, 1), (Packing.SENTENCES, 2), (Packing.FULL, 4)])
-def test_sentences_are_taken_until_the_answer_is_likely_enough_among_them(make_hit, level, taken) -> None:
-    assert len(chosen(packed_of(likely(make_hit, 0.02, 0.7, 0.2, 0.005), 500, level))) == taken
+@pytest.mark.parametrize(("level", "taken"), [(Packing.TIGHT, 2), (Packing.SENTENCES, 3), (Packing.FULL, 4)])
+def test_sentences_are_taken_while_they_are_worth_their_tokens(make_hit, level, taken) -> None:
+    assert len(chosen(packed_of(likely(make_hit, 0.009, 0.7, 0.2, 0.001), 500, level))) == taken
 
 
-def test_all_that_may_hold_the_answer_is_taken_where_nothing_stands_out(make_hit) -> None:
-    assert len(chosen(packed_of(likely(make_hit, 0.1, 0.1, 0.1, 0.1), 500))) == 4
+def test_of_two_that_are_as_likely_the_shorter_comes_first(make_hit) -> None:
+    hit = make_hit("This is where it stands. Long and longer it goes on and on and on and on. It is short.")
+    best, long, short = (replace(s, score=c) for s, c in zip(sentences(hit), (0.5, 0.2, 0.2), strict=True))
+    assert chosen(packed_of([best, long, short], 25)) == [best.text, short.text]
+
+
+@pytest.mark.parametrize(("level", "taken"), [(Packing.TIGHT, 60), (Packing.SENTENCES, 80)])
+def test_most_of_what_may_hold_the_answer_is_taken_where_nothing_stands_out(make_hit, level, taken) -> None:
+    """Of a hundred that are as likely as each other none is worth its tokens."""
+    long = "on and on it goes and tells what may be or may not be an answer to that"
+    hits = [make_hit(f"Number {n} {long}.", passage_id=n) for n in range(100)]
+    assert len(chosen(packed_of(sentences(*hits), 9000, level))) == taken
 
 
 def test_full_passages_are_taken_whole_or_not_at_all(make_hit) -> None:
@@ -131,7 +150,7 @@ def test_a_row_of_a_table_stands_under_the_names_of_its_columns(make_hit) -> Non
     hit = make_hit("Item | Price\nBadge | 20 euros\nKey | 5 euros", context="Prices")
     row = next(s for s in sentences(hit) if s.text.startswith("Key"))
     packed = packed_of([replace(row, score=1.0)], 500)
-    assert packed.context == "[1] Prices\nItem: Key; Price: 5 euros"
+    assert packed.context == "Prices\n[1] Item: Key; Price: 5 euros"
     assert hit.text[row.start : row.end] == packed.sources[0].sentences[0].text
 
 

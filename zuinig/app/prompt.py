@@ -90,7 +90,7 @@ def check(answer: str, packed: Packed, question: str) -> Checked:
     text = re.sub(r" +([.,;:!?])", r"\1", re.sub(r" {2,}", " ", text)).strip()
     citations = tuple(cite(_closest(sources[n], answer, n)) for n in good)
     said, sent = (set(_NUMBER.findall(t)) for t in (_MARK.sub("", text), packed.context))
-    agreement = _agreement(text, " ".join(sources[n].rendered for n in good), question)
+    agreement = _agreement(text, " ".join(f"{sources[n].heading} {sources[n].text}" for n in good), question)
     return Checked(text, citations, len(cited) - len(good), said <= sent, agreement)
 
 

@@ -101,8 +101,8 @@ class Packing(StrEnum):
     """How much of what was found an LLM gets to read."""
 
     FULL = "full"  # whole passages
-    SENTENCES = "sentences"  # those among which the answer very likely is
-    TIGHT = "tight"  # those among which it likely is
+    SENTENCES = "sentences"  # those that are worth their tokens
+    TIGHT = "tight"  # those that are worth twice as many
 
 
 class MemoryStatus(StrEnum):

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
 
 from zuinig.core.tokens import Tokens
 from zuinig.core.types import Hit, Packing
@@ -11,9 +13,10 @@ from zuinig.retrieval.sentences import Sentence, of_hit
 
 BASELINE_PASSAGES = 5
 
-# Sentences are taken until so much of the chance that any of them holds the answer lies in those taken: on SQuAD that
-# keeps 97 % of plain RAG's answers in a sixth of its tokens, and 93 % in a tenth (docs/benchmarks.md).
-_ENOUGH = {Packing.SENTENCES: 0.85, Packing.TIGHT: 0.65}
+# Sentences are taken until so much of the chance that any of them holds the answer lies in those taken, and further
+# while each token brings so much of it (docs/benchmarks.md has what that keeps).
+_LEAST = {Packing.SENTENCES: (0.8, 0.001), Packing.TIGHT: (0.6, 0.002)}
+_NUMBER = 4  # tokens of a passage's number
 # A sentence that begins so says nothing without the one before it.
 _POINTS_BACK = re.compile(
     r"(?:it|he|she|they|this|that|these|those|its|his|her|their|such|both|"
@@ -40,8 +43,12 @@ class Source:
         return "".join(parts)
 
     @property
+    def heading(self) -> str:
+        return heading(self.hit)
+
+    @property
     def rendered(self) -> str:
-        return f"[{self.number}] {heading(self.hit)}\n{self.text}"
+        return f"[{self.number}] {self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +67,43 @@ class _Bag:
     """What is taken so far, by passage, and what it costs."""
 
     def __init__(self, tokens: Tokens, budget: int) -> None:
-        self._tokens, self._budget = tokens, budget
+        self._count, self._budget = cache(tokens.count), budget
         self.taken: dict[int, list[Sentence]] = {}
+        self._headings: set[tuple[str, str]] = set()
         self._seen: set[str] = set()
         self._spent = 0
 
     def holds(self, sentence: Sentence) -> bool:
         return _folded(sentence.text) in self._seen
 
-    def take(self, *together: Sentence) -> bool:
-        """All or none of these sentences of one passage; whether they fitted."""
-        new = [s for s in together if not self.holds(s)]
-        cost = sum(self._tokens.count(s.shown) + 2 for s in new)
+    def cost(self, *together: Sentence) -> int:
+        """Tokens that these sentences of one passage add, with its number and the heading it stands under."""
+        cost = sum(self._count(s.shown) + 2 for s in together if not self.holds(s))
         hit = together[0].hit
         if hit.passage_id not in self.taken:
-            cost += self._tokens.count(heading(hit)) + 4
+            cost += _NUMBER
+        if _group(hit) not in self._headings:
+            cost += self._count(heading(hit)) + 2
+        return cost
+
+    def take(self, *together: Sentence) -> bool:
+        """All or none of these sentences of one passage; whether they fitted."""
+        cost = self.cost(*together)
         if self._spent + cost > self._budget:
             return False
         self._spent += cost
-        for sentence in new:
-            self._seen.add(_folded(sentence.text))
-            self.taken.setdefault(hit.passage_id, []).append(sentence)
+        self._headings.add(_group(together[0].hit))
+        for sentence in together:
+            if not self.holds(sentence):
+                self._seen.add(_folded(sentence.text))
+                self.taken.setdefault(sentence.hit.passage_id, []).append(sentence)
         return True
 
 
 def pack(reading: Reading, tokens: Tokens, budget: int, level: Packing = Packing.SENTENCES) -> Packed:
     """What fits into budget tokens, headings included; nothing is ever cut in the middle.
 
-    full: whole passages. sentences: until the answer is very likely among them. tight: until it is likely.
+    full: whole passages. sentences: those that are worth their tokens. tight: those that are worth twice as many.
     What was flagged as speaking to a model stays out, whatever the level (docs/decisions/0012).
     The one exception: where not even the best sentence fits, it is clipped, since an empty context answers nothing.
     """
@@ -98,48 +114,72 @@ def pack(reading: Reading, tokens: Tokens, budget: int, level: Packing = Packing
             if whole := [s for s in of_hit(hit) if not s.flagged]:
                 bag.take(*whole)
     else:
-        _choose(ranked, bag, _ENOUGH[level])
+        _choose(ranked, bag, *_LEAST[level])
     return _packed(bag.taken.values(), ranked, tokens, budget)
 
 
-def _choose(ranked: Sequence[Sentence], bag: _Bag, enough: float) -> None:
-    total = sum(s.score for s in _distinct(ranked))
-    reached = 0.0
-    for sentence in ranked:
-        if bag.holds(sentence):
-            continue
-        before = _before(sentence) if _POINTS_BACK.match(sentence.text) else None
-        if (before is not None and bag.take(before, sentence)) or bag.take(sentence):
-            reached += sentence.score
-        if reached >= enough * total:
+def _choose(ranked: Sequence[Sentence], bag: _Bag, enough: float, worth: float) -> None:
+    """The likeliest first, then always what brings most of the chance a token: the greedy way to fill a knapsack
+    (Dantzig 1957). Where nothing stands out no sentence is worth its tokens, and together they are.
+    """
+    left = [_with_before(s) for s in _distinct(ranked)]
+    total, reached = sum(together[-1].score for together in left), 0.0
+
+    def gain(together: tuple[Sentence, ...]) -> float:
+        return together[-1].score / bag.cost(*together)
+
+    while left:
+        best = max(left, key=gain) if bag.taken else left[0]
+        if bag.taken and reached >= enough * total and gain(best) < worth * total:
             return
+        if bag.take(*best) or bag.take(best[-1]):
+            reached += best[-1].score
+        left = [together for together in left if together is not best and not bag.holds(together[-1])]
 
 
 def _distinct(sentences: Iterable[Sentence]) -> Iterable[Sentence]:
     """One passage repeats the end of the one before it."""
-    return {_folded(s.text): s for s in sentences}.values()
+    first: dict[str, Sentence] = {}
+    for sentence in sentences:
+        first.setdefault(_folded(sentence.text), sentence)
+    return first.values()
 
 
-def _before(sentence: Sentence) -> Sentence | None:
-    """The sentence before it in its passage, unless that one was flagged."""
+def _with_before(sentence: Sentence) -> tuple[Sentence, ...]:
+    """With the sentence before it, which may have been flagged, where it says nothing without."""
+    if not _POINTS_BACK.match(sentence.text):
+        return (sentence,)
     last = None
     for other in of_hit(sentence.hit):
         if other.start >= sentence.start:
             break
         last = other
-    return last if last is not None and not last.flagged else None
+    return (sentence,) if last is None or last.flagged else (last, sentence)
 
 
 def _packed(taken: Iterable[Sequence[Sentence]], ranked: Sequence[Sentence], tokens: Tokens, budget: int) -> Packed:
-    sources = tuple(
-        Source(n, chosen[0].hit, tuple(sorted(chosen, key=lambda s: s.start))) for n, chosen in enumerate(taken, 1)
-    )
-    context = "\n\n".join(s.rendered for s in sources)
+    """Passages under one heading of a document stand together below it, in the order of the document."""
+    groups: dict[tuple[str, str], list[list[Sentence]]] = {}
+    for chosen in taken:
+        groups.setdefault(_group(chosen[0].hit), []).append(sorted(chosen, key=lambda s: s.start))
+    ordered = [chosen for group in groups.values() for chosen in sorted(group, key=lambda of_one: of_one[0].start)]
+    sources = [Source(n, chosen[0].hit, tuple(chosen)) for n, chosen in enumerate(ordered, 1)]
+    context = _context(sources)
     if not sources and ranked:
-        best = ranked[0]
-        sources = (Source(1, best.hit, (best,)),)
-        context = tokens.clip(sources[0].rendered, budget)
-    return Packed(context, tokens.count(context), sources)
+        sources = [Source(1, ranked[0].hit, (ranked[0],))]
+        context = tokens.clip(_context(sources), budget)
+    return Packed(context, tokens.count(context), tuple(sources))
+
+
+def _context(sources: Iterable[Source]) -> str:
+    parts = []
+    for (_, shown), group in groupby(sources, key=lambda s: _group(s.hit)):
+        parts.append("\n".join((shown, *(s.rendered for s in group))))
+    return "\n\n".join(parts)
+
+
+def _group(hit: Hit) -> tuple[str, str]:
+    return hit.document_id, heading(hit)
 
 
 def _folded(text: str) -> str:
