@@ -120,7 +120,7 @@ def measure(services: Services, found: DocumentSet, model: Path, questions: int,
 
 
 def _specialist(services: Services, reader: Reader, passages: int) -> Specialist:
-    budget = services.settings.specialist_budget
+    budget = services.settings.specialist_wrong_budget
     return Specialist(reader, wrong_budget=budget, passages=passages)
 
 

@@ -18,7 +18,9 @@ from zuinig.core.tokens import Tokens
 from zuinig.retrieval import sentences
 
 _PROMPT = re.compile(r"<sources>\n(?P<sources>.*)\n</sources>\nQuestion: (?P<question>.*)", re.DOTALL)
-_SOURCE = re.compile(r"^\[(\d+)\] ", re.MULTILINE)
+# Plain RAG's passages stand below their number and heading, Zuinig's packed ones on the line of their number.
+_PASSAGE = re.compile(r"^\[(\d+)\] .*\n((?:(?!\[\d+\] ).*\n?)*)", re.MULTILINE)
+_PACKED = re.compile(r"^\[(\d+)\] (.*)", re.MULTILINE)
 _MESSAGE_OVERHEAD = 4  # tokens in which chat formats wrap each message
 
 
@@ -75,13 +77,12 @@ def reply(message: str, answers: Mapping[str, Sequence[str]]) -> str:
     if asked is None:
         raise ValueError("The prompt has changed; adapt the benchmark's model to it.")
     acceptable = answers[asked["question"]]
-    marks = [*_SOURCE.finditer(asked["sources"])]
-    for n, mark in enumerate(marks):
-        end = marks[n + 1].start() if n + 1 < len(marks) else len(asked["sources"])
-        text = asked["sources"][mark.end() : end].strip()
-        pieces = [text[a:b] for a, b in sentences.split(text)]
+    sources = asked["sources"]
+    for number, text in (_PASSAGE if sources.startswith("[1] ") else _PACKED).findall(sources):
+        whole = text.strip()
+        pieces = [whole[a:b] for a, b in sentences.split(whole)]
         # An answer may go over the end of a sentence.
-        said = next((p for p in (*pieces, text) if stands(p, acceptable)), None)
+        said = next((p for p in (*pieces, whole) if stands(p, acceptable)), None)
         if said is not None:
-            return f"{said} [{mark[1]}]"
+            return f"{said} [{number}]"
     return NOT_COVERED

@@ -1,6 +1,6 @@
 """Ways to make a context smaller: what others offer for it, and plain choices of sentences, on the passages found.
 
-All embed with Zuinig's embedder, see the same passages, and pay for one heading line a passage; what is kept of a
+All embed with Zuinig's embedder and see the same passages, of which those under one heading share it; what is kept of a
 passage stands in its order. Those that raise where nothing is left, or keep nothing, keep nothing.
 """
 
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -96,12 +97,14 @@ def _of_the_first(most: int, pack: Pack, question: str, hits: Sequence[Hit]) -> 
 
 
 def rendered(pieces: Iterable[tuple[Hit, str]]) -> str:
-    """Pieces of one passage share its heading."""
-    of_passage: dict[int, tuple[Hit, list[str]]] = {}
+    """As Zuinig's context is: pieces of one passage together, and passages under one heading share it."""
+    groups: dict[tuple[str, str], dict[int, list[str]]] = {}
     for hit, text in pieces:
-        of_passage.setdefault(hit.passage_id, (hit, []))[1].append(text)
+        groups.setdefault((hit.document_id, heading(hit)), {}).setdefault(hit.passage_id, []).append(text)
+    numbers = count(1)
     return "\n\n".join(
-        f"[{n}] {heading(hit)}\n{' '.join(texts)}" for n, (hit, texts) in enumerate(of_passage.values(), 1)
+        "\n".join((shown, *(f"[{next(numbers)}] {' '.join(texts)}" for texts in passages.values())))
+        for (_, shown), passages in groups.items()
     )
 
 
@@ -212,8 +215,11 @@ def _chosen(
     spent = 0
     for _, sentence in sorted(zip(scores, split, strict=True), key=lambda pair: -pair[0]):
         cost = tokens.count(sentence.shown) + 1
-        if all(s.hit.passage_id != sentence.hit.passage_id for s in chosen):
-            cost += tokens.count(heading(sentence.hit)) + 4
+        hit = sentence.hit
+        if all(s.hit.passage_id != hit.passage_id for s in chosen):
+            cost += 4
+        if all((s.hit.document_id, heading(s.hit)) != (hit.document_id, heading(hit)) for s in chosen):
+            cost += tokens.count(heading(hit)) + 2
         # Passages overlap: the same sentence is paid for once.
         if sentence.text not in seen and spent + cost <= budget:
             spent += cost

@@ -1,5 +1,7 @@
 """Answers of a language model: a scripted server on a real socket, through the real client."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 from running import ingest
@@ -129,6 +131,18 @@ def test_what_the_reader_is_sure_of_asks_no_model(ask):
     assert (found.source, found.usage.cost) == (Source.SPECIALIST, 0)
     assert "143 euros" in found.answer
     assert server.requests == []
+
+
+def test_what_is_not_sure_enough_to_be_remembered_is_asked_of_a_model_while_one_answers(ask, monkeypatch):
+    server, answer = ask(401, "At most 143 euros [1].", specialist_wrong_budget=0.2)
+    specialist = answer.services.specialist
+    read = specialist.read
+    monkeypatch.setattr(specialist, "read", lambda *given: replace(read(*given), lasting=False))
+    assert answer(llm="never").source == Source.SPECIALIST
+    assert server.requests == []
+    assert answer().source == Source.SPECIALIST  # the model failed
+    assert answer().source == Source.LLM
+    assert len(server.requests) == 2
 
 
 def test_prompt_and_reserved_output_fit_the_window(ask):

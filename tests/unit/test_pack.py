@@ -65,7 +65,8 @@ def test_a_sentence_that_does_not_fit_makes_way_for_one_that_does(make_hit) -> N
 
 
 def test_the_best_sentence_is_clipped_where_nothing_fits(make_hit) -> None:
-    packed = packed_of(sentences(make_hit("long " * 200)), 50)
+    packed = packed_of(sentences(make_hit("long " * 200, context="heading " * 60)), 50)
+    assert packed.context.startswith("[1] long")
     assert 0 < packed.tokens <= 50
     assert len(packed.sources) == 1
 
@@ -107,9 +108,21 @@ def test_sentences_are_taken_while_they_are_worth_their_tokens(make_hit, level, 
 
 
 def test_of_two_that_are_as_likely_the_shorter_comes_first(make_hit) -> None:
-    hit = make_hit("This is where it stands. Long and longer it goes on and on and on and on. It is short.")
+    hit = make_hit("This is where all of it stands. Long and longer goes on and on and on. Short words do here.")
     best, long, short = (replace(s, score=c) for s, c in zip(sentences(hit), (0.5, 0.2, 0.2), strict=True))
-    assert chosen(packed_of([best, long, short], 25)) == [best.text, short.text]
+    # Room for either, not for both.
+    assert chosen(packed_of([best, long], 30)) == [best.text, long.text]
+    assert chosen(packed_of([best, long, short], 30)) == [best.text, short.text]
+
+
+def test_what_comes_along_with_a_sentence_counts(make_hit) -> None:
+    """Else what it brings of the chance could never be reached, and all that fits would be taken."""
+    badge = make_hit("The badge is new for all. It costs 20 euros.", passage_id=0)
+    others = [make_hit(f"Number {n} is of no use to anybody here.", passage_id=n) for n in range(1, 60)]
+    first, second = sentences(badge)
+    ranked = [replace(second, score=0.45), replace(first, score=0.4)]
+    ranked += [replace(s, score=0.001) for s in sentences(*others)]
+    assert chosen(packed_of(ranked, 600)) == [first.text, second.text]
 
 
 @pytest.mark.parametrize(("level", "taken"), [(Packing.TIGHT, 60), (Packing.SENTENCES, 80)])

@@ -28,7 +28,7 @@ def test_the_system_prompt_stays_within_its_tokens_and_keeps_every_rule():
 
 
 def test_what_changes_from_question_to_question_comes_last():
-    first, second = (prompt.user_message("[1] Handbook\nText.", q) for q in ("What is A?", "What is B?"))
+    first, second = (prompt.user_message("Handbook\n[1] Text.", q) for q in ("What is A?", "What is B?"))
     same = first[: first.index("What is")]
     assert second.startswith(same)
     assert first.endswith("Question: What is A?")

@@ -99,19 +99,27 @@ def test_an_answer_stands_only_as_whole_words() -> None:
     assert not stands("in May, 13490", ["May, 1349"])
 
 
-SOURCES = "[1] Lakes\nThe lake is wide. It is 40 metres deep.\n\n[2] Lakes > North\nOthers are 40 metres wide."
+PLAIN = "[1] Lakes\nThe lake is wide. It is 40 metres deep.\n\n[2] Lakes > North\nOthers are 40 metres wide."
+SOURCES = "Lakes\n[1] The lake is wide. It is 40 metres deep.\n\nLakes > North\n[2] Others are 40 metres wide."
 
 
-def test_the_honest_model_says_the_sentence_that_holds_an_answer() -> None:
+@pytest.mark.parametrize("sources", [PLAIN, SOURCES])
+def test_the_honest_model_says_the_sentence_that_holds_an_answer(sources: str) -> None:
     answers = {"How deep?": ("40 metres",), "How wide are others?": ("Others are 40",), "How cold?": ()}
-    assert reply(user_message(SOURCES, "How deep?"), answers) == "It is 40 metres deep. [1]"
-    assert reply(user_message(SOURCES, "How wide are others?"), answers) == "Others are 40 metres wide. [2]"
-    assert reply(user_message(SOURCES, "How cold?"), answers) == NOT_COVERED
+    assert reply(user_message(sources, "How deep?"), answers) == "It is 40 metres deep. [1]"
+    assert reply(user_message(sources, "How wide are others?"), answers) == "Others are 40 metres wide. [2]"
+    assert reply(user_message(sources, "How cold?"), answers) == NOT_COVERED
 
 
-def test_the_honest_model_finds_an_answer_that_goes_over_the_end_of_a_sentence() -> None:
+@pytest.mark.parametrize("sources", [PLAIN, SOURCES])
+def test_the_honest_model_takes_no_heading_for_an_answer(sources: str) -> None:
+    assert reply(user_message(sources, "Where?"), {"Where?": ("Lakes", "North")}) == NOT_COVERED
+
+
+@pytest.mark.parametrize("sources", [PLAIN, SOURCES])
+def test_the_honest_model_finds_an_answer_that_goes_over_the_end_of_a_sentence(sources: str) -> None:
     answers = {"How is it?": ("wide. It",)}
-    assert reply(user_message(SOURCES, "How is it?"), answers) == "The lake is wide. It is 40 metres deep. [1]"
+    assert reply(user_message(sources, "How is it?"), answers) == "The lake is wide. It is 40 metres deep. [1]"
 
 
 def test_the_honest_model_counts_the_tokens_of_each_prompt_as_the_ledger_does() -> None:

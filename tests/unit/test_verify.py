@@ -147,26 +147,51 @@ def test_the_rest_is_read_unless_the_likeliest_rules_it_out(said, second, read):
     assert np.flatnonzero((first | more) & (group == 0)).tolist() == read
 
 
-def test_what_the_likeliest_rules_out_is_not_read(verifier, monkeypatch):
-    asked = []
-    logits = PairReader.logits
-    monkeypatch.setattr(
-        PairReader, "logits", lambda self, pairs, **more: asked.extend(pairs) or logits(self, pairs, **more)
-    )
-    others = ["How do I cook rice for twelve people?", "Where is the rice kept?", "Who cooks on Friday?"]
-    near = [Wording(other, cosine) for other, cosine in zip(others, (0.72, 0.7, 0.69), strict=True)]
-    verifier.judge(["How do I book a table for Friday?"], [near])
-    assert len(asked) == 1
-    asked.clear()
-    verifier.judge([REPEAT], [[Wording(STORED, 0.95), *near]])
-    assert asked[0] == (REPEAT, STORED)
+OTHERS = ["How do I cook rice for twelve people?", "Where is the rice kept?", "Who cooks on Friday?"]
 
 
-def test_both_readings_of_a_question_share_its_time(verifier):
-    encoder = PairReader(MODELS / "same-question-int8", timeout_s=60)
-    assert np.isfinite(encoder.logits([(REPEAT, STORED)], spent_s=1)).all()
+@pytest.fixture
+def read(monkeypatch):
+    """What the cross-encoder is given, call by call: the pairs, how many were read before, and for how long."""
+    calls, logits = [], PairReader.logits
+
+    def noted(self, pairs, *, after=0, spent_s=0.0):
+        calls.append((list(pairs), after, spent_s))
+        return logits(self, pairs, after=after, spent_s=spent_s)
+
+    monkeypatch.setattr(PairReader, "logits", noted)
+    return calls
+
+
+def near(first: str) -> list[Wording]:
+    return [Wording(q, c) for q, c in zip([first, *OTHERS], (0.95, 0.72, 0.7, 0.69), strict=True)]
+
+
+def test_what_the_likeliest_rules_out_is_not_read(verifier, read):
+    verifier.judge(["How do I book a table for Friday?"], [near(STORED)[1:]])
+    assert [len(pairs) for pairs, *_ in read] == [1]
+
+
+def test_beside_a_likely_one_the_rest_is_read_in_the_time_that_is_left(verifier, read):
+    verifier.judge([REPEAT], [near(STORED)])
+    (first, none, nothing), (rest, after, spent) = read
+    assert first == [(REPEAT, STORED)]
+    assert {stored for _, stored in rest} < set(OTHERS) | {STORED}
+    assert (none, nothing, after) == (0, 0.0, 1)
+    assert spent > 0
+
+
+def test_no_more_than_four_are_read(verifier, read):
+    verifier.judge([REPEAT], [[Wording(f"{STORED} {n}", 0.95) for n in range(8)]])
+    assert sum(len(pairs) for pairs, *_ in read) == 4
+
+
+def test_many_questions_together_have_the_time_of_all(read):
+    """The second reading of a few is not to end for the time that the first of many took."""
+    encoder = PairReader(MODELS / "same-question-int8", timeout_s=1)
+    assert np.isfinite(encoder.logits([(REPEAT, STORED)], after=64, spent_s=5)).all()
     with pytest.raises(TimeoutError):
-        encoder.logits([(f"{n} " * 40, "why " * 40) for n in range(8)], spent_s=60)
+        encoder.logits([(f"{n} " * 40, "why " * 40) for n in range(8)], after=8, spent_s=5)
 
 
 def test_a_smaller_budget_never_lowers_the_threshold(verifier):
@@ -186,7 +211,7 @@ def test_a_verifier_that_fails_serves_nothing_but_the_same_words(tmp_path, monke
     services.importing.run([Pair(STORED, "Ask the desk.")], by="test")
     assert services.recall.find(REPEAT).hit is not None
 
-    def logits(pairs, *, spent_s):
+    def logits(pairs, *, after, spent_s):
         if isinstance(broken, Exception):
             raise broken
         return np.repeat(broken, len(pairs))

@@ -186,7 +186,7 @@ class Answers:
 
     def _answer(self, climb: _Climb) -> Iterator[Delta]:
         reading = climb.reading
-        may_ask = self._rungs and climb.ask.llm == "allow" and not reading.quotes
+        may_ask = self._rungs and climb.ask.llm == "allow" and not (reading.quotes and reading.lasting)
         if may_ask and self._may_spend(climb) and reading.near:
             with climb.stage("llm"):
                 failed = yield from self._ask_llm(climb, reading)

@@ -144,7 +144,7 @@ def build(settings: Settings, *, llm: BaseChatModel | None = None) -> Services:
     sweep(db, files)
     search = Search(db, embedder, passages)
     reader = load_reader(settings, own.folder(settings, "reader"))
-    specialist = Specialist(reader, wrong_budget=settings.specialist_budget, passages=settings.reader_passages)
+    specialist = Specialist(reader, wrong_budget=settings.specialist_wrong_budget, passages=settings.reader_passages)
     verifier = Verifier(
         own.folder(settings, "verifier"), threads=settings.embed_threads, timeout_s=settings.verifier_timeout_s
     )

@@ -93,12 +93,12 @@ class Settings(BaseSettings):
     reader_timeout_ms: float = Field(
         4000, gt=0, description="Longest time for reading, in ms; what is not read by then is no evidence."
     )
-    specialist_wrong_budget: float | None = Field(
-        None,
+    specialist_wrong_budget: float = Field(
+        0.05,
         ge=0,
         le=0.5,
-        description="Share of what the reader answers alone that may be wrong. Unset: 0.05, and 0.03 where a language "
-        "model can be asked instead.",
+        description="Share of what the reader answers alone that may be wrong; where a language model can be asked "
+        "instead, at most 0.03.",
     )
     packing: Packing = Field(
         Packing.SENTENCES,
@@ -311,13 +311,6 @@ class Settings(BaseSettings):
                 "ZUINIG_DATABASE_URL must begin with sqlite:///; other databases are not supported yet."
             )
         return url
-
-    @property
-    def specialist_budget(self) -> float:
-        """Share of what the reader answers alone that may be wrong."""
-        if self.specialist_wrong_budget is not None:
-            return self.specialist_wrong_budget
-        return 0.03 if self.llm else 0.05
 
     @property
     def files_dir(self) -> Path:

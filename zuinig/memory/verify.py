@@ -46,22 +46,23 @@ class VerifierFailed(Exception):
 
 
 class PairReader:
-    """timeout_s: longest wait for the pairs of one question, None for ever; more questions get as much each."""
+    """timeout_s: longest wait for the pairs of one question, None for ever; of several, for each eight pairs."""
 
     def __init__(self, folder: Path, *, threads: int = 0, timeout_s: float | None = None) -> None:
         self._model = CrossEncoder(folder, max_tokens=_MAX_TOKENS, threads=threads)
         self._timeout_s = timeout_s
 
-    def logits(self, pairs: Sequence[tuple[str, str]], *, spent_s: float = 0.0) -> Floats:
-        """(n,), higher for pairs that ask the same; not calibrated. spent_s: of the time for these questions.
-
-        Raises TimeoutError.
+    def logits(self, pairs: Sequence[tuple[str, str]], *, after: int = 0, spent_s: float = 0.0) -> Floats:
+        """(n,), higher for pairs that ask the same; not calibrated. after: how many pairs of these questions were read
+        before, in spent_s of their time. Raises TimeoutError.
         """
         encoded = self._model.encode(pairs)
         order = sorted(range(len(encoded)), key=lambda i: len(encoded[i].ids))
         size = _BATCH if len(order) > 2 * _BATCH else max(1, (len(order) + 1) // 2)
         batches = [order[i : i + size] for i in range(0, len(order), size)]
-        limit = None if self._timeout_s is None else max(0.0, self._timeout_s * ceil(len(pairs) / _BATCH) - spent_s)
+        limit = None
+        if self._timeout_s is not None:
+            limit = max(0.0, self._timeout_s * ceil((after + len(pairs)) / _BATCH) - spent_s)
         out = np.empty(len(encoded))
         for batch, found in zip(
             batches, self._model.run([[encoded[i] for i in batch] for batch in batches], limit), strict=True
@@ -166,8 +167,8 @@ class Verifier:
         """For each question and each wording near it the probability that they ask the same.
 
         The wordings of one question are judged beside each other: what stands out is likelier than what is one of many.
-        A probability says how much of what is served from there on is right. Those that the first stage leaves out get
-        none above a half. Raises VerifierFailed.
+        A probability says how much of what is served from there on is right. Those that the cross-encoder does not read
+        get none above a half. Raises VerifierFailed.
         """
         model = self._model
         rows = [(n, q, w) for n, (q, wordings) in enumerate(zip(asked, near, strict=True)) for w in wordings]
@@ -192,23 +193,25 @@ def _read(
     model: _Model, pairs: Sequence[tuple[str, str]], early: Floats, group: npt.NDArray[np.int64]
 ) -> tuple[Floats, Flags]:
     """(n,) logits, UNREAD of what was not read, and (n,) whether it was. Raises VerifierFailed."""
-    logits, begun = np.full(len(pairs), UNREAD), time.perf_counter()
-
-    def read(chosen: Flags) -> None:
-        if chosen.any():
-            spent = time.perf_counter() - begun
-            logits[chosen] = _logits(model.encoder, [pairs[i] for i in np.flatnonzero(chosen).tolist()], spent)
-
+    logits = np.full(len(pairs), UNREAD)
     first, rest = worth_reading(early, group, model.worth_reading)
-    read(first)
+    begun, before = time.perf_counter(), int(first.sum())
+    if before:
+        logits[first] = _logits(model.encoder, _chosen(pairs, first))
     more = rest & goes_on(early, group, rest, logits)
-    read(more)
+    if more.any():
+        spent = time.perf_counter() - begun
+        logits[more] = _logits(model.encoder, _chosen(pairs, more), after=before, spent_s=spent)
     return logits, first | more
 
 
-def _logits(encoder: PairReader, pairs: Sequence[tuple[str, str]], spent_s: float) -> Floats:
+def _chosen(pairs: Sequence[tuple[str, str]], chosen: Flags) -> list[tuple[str, str]]:
+    return [pairs[i] for i in np.flatnonzero(chosen).tolist()]
+
+
+def _logits(encoder: PairReader, pairs: Sequence[tuple[str, str]], *, after: int = 0, spent_s: float = 0.0) -> Floats:
     try:
-        logits = encoder.logits(pairs, spent_s=spent_s)
+        logits = encoder.logits(pairs, after=after, spent_s=spent_s)
     except Exception as error:  # onnxruntime raises its own; whatever it is, it is no hit
         raise VerifierFailed(str(error)) from error
     if not np.isfinite(logits).all():

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from zuinig.core.tokens import Tokens
 from zuinig.core.types import Hit, Packing
@@ -67,14 +67,15 @@ class _Bag:
     """What is taken so far, by passage, and what it costs."""
 
     def __init__(self, tokens: Tokens, budget: int) -> None:
-        self._count, self._budget = cache(tokens.count), budget
+        # Each is asked of the same texts again and again.
+        self._count, self._folded, self._budget = cache(tokens.count), cache(_folded), budget
         self.taken: dict[int, list[Sentence]] = {}
         self._headings: set[tuple[str, str]] = set()
         self._seen: set[str] = set()
         self._spent = 0
 
     def holds(self, sentence: Sentence) -> bool:
-        return _folded(sentence.text) in self._seen
+        return self._folded(sentence.text) in self._seen
 
     def cost(self, *together: Sentence) -> int:
         """Tokens that these sentences of one passage add, with its number and the heading it stands under."""
@@ -95,7 +96,7 @@ class _Bag:
         self._headings.add(_group(together[0].hit))
         for sentence in together:
             if not self.holds(sentence):
-                self._seen.add(_folded(sentence.text))
+                self._seen.add(self._folded(sentence.text))
                 self.taken.setdefault(sentence.hit.passage_id, []).append(sentence)
         return True
 
@@ -122,39 +123,49 @@ def _choose(ranked: Sequence[Sentence], bag: _Bag, enough: float, worth: float) 
     """The likeliest first, then always what brings most of the chance a token: the greedy way to fill a knapsack
     (Dantzig 1957). Where nothing stands out no sentence is worth its tokens, and together they are.
     """
-    left = [_with_before(s) for s in _distinct(ranked)]
-    total, reached = sum(together[-1].score for together in left), 0.0
+    each = _with_what_they_need(ranked)
+    total, reached = sum(together[-1].score for together in each), 0.0
 
-    def gain(together: tuple[Sentence, ...]) -> float:
-        return together[-1].score / bag.cost(*together)
+    def gain(together: Sequence[Sentence]) -> float:
+        return sum(s.score for s in together if not bag.holds(s)) / bag.cost(*together)
 
+    left = {n: gain(together) for n, together in enumerate(each)}
     while left:
-        best = max(left, key=gain) if bag.taken else left[0]
-        if bag.taken and reached >= enough * total and gain(best) < worth * total:
+        best = max(left, key=left.__getitem__) if bag.taken else next(iter(left))
+        if bag.taken and reached >= enough * total and left[best] < worth * total:
             return
-        if bag.take(*best) or bag.take(best[-1]):
-            reached += best[-1].score
-        left = [together for together in left if together is not best and not bag.holds(together[-1])]
+        del left[best]
+        together = each[best]
+        if not (bag.take(*together) or bag.take(together[-1])):
+            continue
+        reached += together[-1].score
+        # The number, the heading and what came along are paid for.
+        for n in [n for n in left if _group(each[n][-1].hit) == _group(together[-1].hit)]:
+            if bag.holds(each[n][-1]):
+                reached += each[n][-1].score
+                del left[n]
+            else:
+                left[n] = gain(each[n])
 
 
-def _distinct(sentences: Iterable[Sentence]) -> Iterable[Sentence]:
-    """One passage repeats the end of the one before it."""
+def _with_what_they_need(ranked: Sequence[Sentence]) -> list[Sequence[Sentence]]:
+    """Each of the sentences, last, behind the one before it where it says nothing without, and that is not flagged.
+
+    One passage repeats the end of the one before it: each text is there once.
+    """
     first: dict[str, Sentence] = {}
-    for sentence in sentences:
+    for sentence in ranked:
         first.setdefault(_folded(sentence.text), sentence)
-    return first.values()
-
-
-def _with_before(sentence: Sentence) -> tuple[Sentence, ...]:
-    """With the sentence before it, which may have been flagged, where it says nothing without."""
-    if not _POINTS_BACK.match(sentence.text):
-        return (sentence,)
-    last = None
-    for other in of_hit(sentence.hit):
-        if other.start >= sentence.start:
-            break
-        last = other
-    return (sentence,) if last is None or last.flagged else (last, sentence)
+    before: dict[tuple[int, int], Sentence] = {}
+    for hit in {s.hit.passage_id: s.hit for s in first.values() if _POINTS_BACK.match(s.text)}.values():
+        before |= {(hit.passage_id, b.start): a for a, b in pairwise(of_hit(hit)) if not a.flagged}
+    scored = {(s.hit.passage_id, s.start): s for s in ranked}
+    found: list[Sequence[Sentence]] = []
+    for sentence in first.values():
+        own = sentence.hit.passage_id
+        needed = before.get((own, sentence.start)) if _POINTS_BACK.match(sentence.text) else None
+        found.append((sentence,) if needed is None else (scored.get((own, needed.start), needed), sentence))
+    return found
 
 
 def _packed(taken: Iterable[Sequence[Sentence]], ranked: Sequence[Sentence], tokens: Tokens, budget: int) -> Packed:
@@ -167,7 +178,7 @@ def _packed(taken: Iterable[Sequence[Sentence]], ranked: Sequence[Sentence], tok
     context = _context(sources)
     if not sources and ranked:
         sources = [Source(1, ranked[0].hit, (ranked[0],))]
-        context = tokens.clip(_context(sources), budget)
+        context = tokens.clip(sources[0].rendered, budget)
     return Packed(context, tokens.count(context), tuple(sources))
 
 

@@ -21,7 +21,8 @@ Floats = npt.NDArray[np.float64]
 COVERED_FROM = 0.3
 _NEAR_FROM = 0.05
 
-# An answer that is told again is wrong again: remembered is only what is right so often.
+# An answer that is told again is wrong again: remembered is only what is right so often. Nor is a language model that
+# could be asked passed over for less (docs/decisions/0010).
 _LASTING = 0.97
 
 _MOST_QUOTES = 3
@@ -36,7 +37,7 @@ class Reading:
 
     confidence: the chance that what comes closest says the answer. near: whether an LLM may make something of the
     passages. sure: whether the specialist may answer with what comes closest. lasting: whether it is sure enough for
-    that to be remembered. unread: whether the time ran out before all of them were read.
+    that to be remembered, and not to ask an LLM. unread: whether the time ran out before all of them were read.
     """
 
     hits: tuple[Hit, ...]

@@ -90,14 +90,14 @@ class ReaderCourse:
         return [
             Measure("the likeliest sentence answers", first(old), first(new)),
             Measure("answered alone and right", alone(old), alone(new)),
-        ], Budget(wrong, len(given), self._services.settings.specialist_budget)
+        ], Budget(wrong, len(given), self._services.settings.specialist_wrong_budget)
 
     def _read(self, folder: Path, found: Sequence[Asked]) -> list[Reading]:
         """By that reader, given all the time it needs."""
         settings = self._services.settings.model_copy(update={"reader_timeout_ms": _PATIENT_MS})
         specialist = Specialist(
             load_reader(settings, folder),
-            wrong_budget=settings.specialist_budget,
+            wrong_budget=settings.specialist_wrong_budget,
             passages=settings.reader_passages,
         )
         return [specialist.read(a.dialog.question, a.hits) for a in found]
