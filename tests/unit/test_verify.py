@@ -131,18 +131,19 @@ def test_a_verifier_that_takes_too_long_is_a_miss(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("said", "second", "read"),
+    ("said", "third", "read"),
     [
-        (-2.1, 0.29, [0]),  # the likeliest is another question, and so, by cosine and signs, is the rest
-        (-2.0, 0.29, [0, 1, 2]),
-        (-2.1, 0.30, [0, 1, 2]),
+        (-2.1, 0.29, [0, 1]),  # the likeliest are other questions, and so, by cosine and signs, is the rest
+        (-2.0, 0.29, [0, 1, 2, 3]),
+        (-2.1, 0.30, [0, 1, 2, 3]),
     ],
 )
-def test_the_rest_is_read_unless_the_likeliest_rules_it_out(said, second, read):
-    early, group = np.array([0.4, second, 0.1, 0.001, 0.2]), np.array([0, 0, 0, 0, 1])
+def test_the_rest_is_read_unless_the_likeliest_rule_it_out(said, third, read):
+    """Not the fifth, though it is likely enough, nor the one of another question, which is not."""
+    early, group = np.array([0.5, 0.4, third, 0.1, 0.09, 0.2, 0.001]), np.array([0, 0, 0, 0, 0, 1, 1])
     first, rest = worth_reading(early, group, 0.005)
-    assert np.flatnonzero(first).tolist() == [0, 4]
-    logits = np.where(first, [said, 0, 0, 0, 5.0], UNREAD)
+    assert np.flatnonzero(first).tolist() == [0, 1, 5]
+    logits = np.where(first, [-5.0, said, 0, 0, 0, 5.0, 0], UNREAD)
     more = rest & goes_on(early, group, rest, logits)
     assert np.flatnonzero((first | more) & (group == 0)).tolist() == read
 
@@ -167,23 +168,24 @@ def near(first: str) -> list[Wording]:
     return [Wording(q, c) for q, c in zip([first, *OTHERS], (0.95, 0.72, 0.7, 0.69), strict=True)]
 
 
-def test_what_the_likeliest_rules_out_is_not_read(verifier, read):
-    verifier.judge(["How do I book a table for Friday?"], [near(STORED)[1:]])
-    assert [len(pairs) for pairs, *_ in read] == [1]
+def test_what_the_likeliest_rule_out_is_not_read(verifier, read):
+    verifier.judge(["How do I book a table for Friday?"], [near("How do I book rice?")[1:]])
+    assert len(read) == 1
+    assert len(read[0][0]) <= 2
 
 
 def test_beside_a_likely_one_the_rest_is_read_in_the_time_that_is_left(verifier, read):
     verifier.judge([REPEAT], [near(STORED)])
     (first, none, nothing), (rest, after, spent) = read
-    assert first == [(REPEAT, STORED)]
-    assert {stored for _, stored in rest} < set(OTHERS) | {STORED}
-    assert (none, nothing, after) == (0, 0.0, 1)
+    assert (REPEAT, STORED) in first
+    assert {stored for _, stored in rest} < set(OTHERS)
+    assert (none, nothing, after) == (0, 0.0, 2)
     assert spent > 0
 
 
 def test_no_more_than_four_are_read(verifier, read):
     verifier.judge([REPEAT], [[Wording(f"{STORED} {n}", 0.95) for n in range(8)]])
-    assert sum(len(pairs) for pairs, *_ in read) == 4
+    assert [len(pairs) for pairs, *_ in read] == [2, 2]
 
 
 def test_many_questions_together_have_the_time_of_all(read):

@@ -1,7 +1,7 @@
 """Whether two wordings are one question: a cross-encoder of our own beside explicit signs, weighed and calibrated.
 
 Two stages: cosine and signs, which cost microseconds, leave out what cannot be, by a logistic regression; the
-cross-encoder reads the likeliest that is left, and unless that rules them out the others too, and boosted trees weigh
+cross-encoder reads the two likeliest that are left, and unless they rule them out the others too; boosted trees weigh
 what it says with the signs and with what else is near. Both, with the thresholds for a budget of wrong answers, stand
 in the model's config.json; `training/fit_verifier` makes them.
 """
@@ -29,9 +29,10 @@ _BATCH = 8
 UNREAD = -8.0  # the logit of what the cross-encoder did not read, and the bound of those it did
 _MOST_READ = 4
 _UNREAD_AT_MOST = 0.5
-# Where the likeliest is so surely another question, and none of the others is likely by cosine and signs, they are not
-# read: of 2,912 questions that changed none at a budget of 1 %, and one at 2 % (docs/benchmarks.md).
-_RULED_OUT = -2.0  # its logit
+# Two at once take two cores no longer than one. Where both are so surely other questions, and none of the others is
+# likely by cosine and signs, these are not read: of 2,912 questions that changed none (docs/benchmarks.md).
+_READ_FIRST = 2
+_RULED_OUT = -2.0  # their logits
 _LIKELY = 0.3
 NEARNESS = 2  # the column of `context` that says how near the rest is
 _NEAREST = 3
@@ -221,18 +222,18 @@ def _logits(encoder: PairReader, pairs: Sequence[tuple[str, str]], *, after: int
 
 def worth_reading(early: Floats, group: npt.NDArray[np.int64], least: float) -> tuple[Flags, Flags]:
     """(n,) whether the cross-encoder reads it first, and whether it may read it then: of each group the likeliest, and
-    the few after it that are likely enough.
+    the few after them, that are likely enough.
     """
     order = np.lexsort((-early, group))
     first = np.searchsorted(group[order], group[order])
     rank = np.empty(len(early), int)
     rank[order] = np.arange(len(early)) - first
     worth = early >= least
-    return worth & (rank == 0), worth & (rank > 0) & (rank < _MOST_READ)
+    return worth & (rank < _READ_FIRST), worth & (rank >= _READ_FIRST) & (rank < _MOST_READ)
 
 
 def goes_on(early: Floats, group: npt.NDArray[np.int64], rest: Flags, logits: Floats) -> Flags:
-    """(n,) of those left in a group, whether they are worth it after what was read of the first."""
+    """(n,) of those left in a group, whether they are worth it after what was read of it first."""
     out = np.zeros(len(early), bool)
     for n in np.unique(group[rest]):
         own = group == n
