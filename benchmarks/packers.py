@@ -26,7 +26,7 @@ from zuinig.core.tokens import Tokens
 from zuinig.core.types import Hit
 from zuinig.retrieval import sentences
 from zuinig.retrieval.embed import Embedder
-from zuinig.retrieval.pack import BASELINE_PASSAGES, heading
+from zuinig.retrieval.pack import BASELINE_PASSAGES, heading, under
 from zuinig.retrieval.sentences import Sentence
 from zuinig.retrieval.words import content_words, stem, words
 
@@ -100,7 +100,7 @@ def rendered(pieces: Iterable[tuple[Hit, str]]) -> str:
     """As Zuinig's context is: pieces of one passage together, and passages under one heading share it."""
     groups: dict[tuple[str, str], dict[int, list[str]]] = {}
     for hit, text in pieces:
-        groups.setdefault((hit.document_id, heading(hit)), {}).setdefault(hit.passage_id, []).append(text)
+        groups.setdefault(under(hit), {}).setdefault(hit.passage_id, []).append(text)
     numbers = count(1)
     return "\n\n".join(
         "\n".join((shown, *(f"[{next(numbers)}] {' '.join(texts)}" for texts in passages.values())))
@@ -218,7 +218,7 @@ def _chosen(
         hit = sentence.hit
         if all(s.hit.passage_id != hit.passage_id for s in chosen):
             cost += 4
-        if all((s.hit.document_id, heading(s.hit)) != (hit.document_id, heading(hit)) for s in chosen):
+        if all(under(s.hit) != under(hit) for s in chosen):
             cost += tokens.count(heading(hit)) + 2
         # Passages overlap: the same sentence is paid for once.
         if sentence.text not in seen and spent + cost <= budget:

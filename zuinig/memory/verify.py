@@ -199,7 +199,7 @@ def _read(
     begun, before = time.perf_counter(), int(first.sum())
     if before:
         logits[first] = _logits(model.encoder, _chosen(pairs, first))
-    more = rest & goes_on(early, group, rest, logits)
+    more = goes_on(early, group, rest, logits)
     if more.any():
         spent = time.perf_counter() - begun
         logits[more] = _logits(model.encoder, _chosen(pairs, more), after=before, spent_s=spent)
@@ -233,11 +233,11 @@ def worth_reading(early: Floats, group: npt.NDArray[np.int64], least: float) -> 
 
 
 def goes_on(early: Floats, group: npt.NDArray[np.int64], rest: Flags, logits: Floats) -> Flags:
-    """(n,) of those left in a group, whether they are worth it after what was read of it first."""
+    """(n,) which of the rest are read, after what was read of their group first."""
     out = np.zeros(len(early), bool)
     for n in np.unique(group[rest]):
-        own = group == n
-        out[own] = logits[own].max() >= _RULED_OUT or early[own & rest].max() >= _LIKELY
+        own, left = group == n, rest & (group == n)
+        out[left] = logits[own].max() >= _RULED_OUT or early[left].max() >= _LIKELY
     return out
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import groupby, pairwise
+from itertools import pairwise
 
 from zuinig.core.tokens import Tokens
 from zuinig.core.types import Hit, Packing
@@ -83,7 +83,7 @@ class _Bag:
         hit = together[0].hit
         if hit.passage_id not in self.taken:
             cost += _NUMBER
-        if _group(hit) not in self._headings:
+        if under(hit) not in self._headings:
             cost += self._count(heading(hit)) + 2
         return cost
 
@@ -93,7 +93,7 @@ class _Bag:
         if self._spent + cost > self._budget:
             return False
         self._spent += cost
-        self._headings.add(_group(together[0].hit))
+        self._headings.add(under(together[0].hit))
         for sentence in together:
             if not self.holds(sentence):
                 self._seen.add(self._folded(sentence.text))
@@ -140,7 +140,7 @@ def _choose(ranked: Sequence[Sentence], bag: _Bag, enough: float, worth: float) 
             continue
         reached += together[-1].score
         # The number, the heading and what came along are paid for.
-        for n in [n for n in left if _group(each[n][-1].hit) == _group(together[-1].hit)]:
+        for n in [n for n in left if under(each[n][-1].hit) == under(together[-1].hit)]:
             if bag.holds(each[n][-1]):
                 reached += each[n][-1].score
                 del left[n]
@@ -156,40 +156,37 @@ def _with_what_they_need(ranked: Sequence[Sentence]) -> list[Sequence[Sentence]]
     first: dict[str, Sentence] = {}
     for sentence in ranked:
         first.setdefault(_folded(sentence.text), sentence)
-    before: dict[tuple[int, int], Sentence] = {}
-    for hit in {s.hit.passage_id: s.hit for s in first.values() if _POINTS_BACK.match(s.text)}.values():
-        before |= {(hit.passage_id, b.start): a for a, b in pairwise(of_hit(hit)) if not a.flagged}
     scored = {(s.hit.passage_id, s.start): s for s in ranked}
-    found: list[Sequence[Sentence]] = []
-    for sentence in first.values():
-        own = sentence.hit.passage_id
-        needed = before.get((own, sentence.start)) if _POINTS_BACK.match(sentence.text) else None
-        found.append((sentence,) if needed is None else (scored.get((own, needed.start), needed), sentence))
-    return found
+    before: dict[tuple[int, int], Sentence] = {}
+    for hit in {s.hit.passage_id: s.hit for s in ranked}.values():
+        for one, next_ in pairwise(of_hit(hit)):
+            if _POINTS_BACK.match(next_.text) and not one.flagged:
+                before[hit.passage_id, next_.start] = scored.get((hit.passage_id, one.start), one)
+    needed = ((before.get((s.hit.passage_id, s.start)), s) for s in first.values())
+    return [(s,) if one is None else (one, s) for one, s in needed]
 
 
 def _packed(taken: Iterable[Sequence[Sentence]], ranked: Sequence[Sentence], tokens: Tokens, budget: int) -> Packed:
     """Passages under one heading of a document stand together below it, in the order of the document."""
     groups: dict[tuple[str, str], list[list[Sentence]]] = {}
     for chosen in taken:
-        groups.setdefault(_group(chosen[0].hit), []).append(sorted(chosen, key=lambda s: s.start))
-    ordered = [chosen for group in groups.values() for chosen in sorted(group, key=lambda of_one: of_one[0].start)]
-    sources = [Source(n, chosen[0].hit, tuple(chosen)) for n, chosen in enumerate(ordered, 1)]
-    context = _context(sources)
+        groups.setdefault(under(chosen[0].hit), []).append(sorted(chosen, key=lambda s: s.start))
+    sources: list[Source] = []
+    parts: list[str] = []
+    for (_, shown), passages in groups.items():
+        passages.sort(key=lambda chosen: chosen[0].start)
+        below = [Source(n, c[0].hit, tuple(c)) for n, c in enumerate(passages, len(sources) + 1)]
+        sources += below
+        parts.append("\n".join((shown, *(s.rendered for s in below))))
+    context = "\n\n".join(parts)
     if not sources and ranked:
         sources = [Source(1, ranked[0].hit, (ranked[0],))]
         context = tokens.clip(sources[0].rendered, budget)
     return Packed(context, tokens.count(context), tuple(sources))
 
 
-def _context(sources: Iterable[Source]) -> str:
-    parts = []
-    for (_, shown), group in groupby(sources, key=lambda s: _group(s.hit)):
-        parts.append("\n".join((shown, *(s.rendered for s in group))))
-    return "\n\n".join(parts)
-
-
-def _group(hit: Hit) -> tuple[str, str]:
+def under(hit: Hit) -> tuple[str, str]:
+    """The document and the heading that a passage stands under: those that share both share the line."""
     return hit.document_id, heading(hit)
 
 

@@ -81,7 +81,7 @@ def read_of(judged: Judged, early: Floats, least: float) -> Flags:
     group = np.repeat(np.arange(len(judged.right)), judged.right.shape[1])
     first, rest = worth_reading(early, group, least)
     logits = np.where(first, judged.features[..., 0].ravel(), UNREAD)
-    return first | (rest & goes_on(early, group, rest, logits))
+    return first | goes_on(early, group, rest, logits)
 
 
 def grow(rows: list[Floats], right: list[Flags], chosen: list[Flags]) -> dict[str, Any]:
