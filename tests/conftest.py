@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import llama
 import pytest
 from fakes import FakeEmbedder
-from llama import Build
 from running import Running
 
 from zuinig.app.audit import Audit
@@ -19,8 +19,6 @@ from zuinig.core.types import Hit
 from zuinig.retrieval import embed, read
 from zuinig.retrieval.embed import Embedder
 
-BUILD = pytest.StashKey[Build]()
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What needs llama.cpp comes last: it is compiled meanwhile."""
@@ -28,21 +26,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    session.config.stash[BUILD] = Build()
     if not session.config.option.collectonly and any(i.get_closest_marker("llama") for i in session.items):
-        session.config.stash[BUILD].start()
+        llama.start()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if BUILD in session.config.stash:
-        session.config.stash[BUILD].stop()
+    # Of several processes the one that hands out the tests ends last.
+    if not hasattr(session.config, "workerinput"):
+        llama.stop()
 
 
 @pytest.fixture(scope="session")
-def llama_cpp(request: pytest.FixtureRequest) -> ModuleType:
+def llama_cpp() -> ModuleType:
     """Wants the marker `llama`, and a timeout that a build fits in."""
-    request.config.stash[BUILD].wait()
-    importlib.invalidate_caches()
+    llama.wait()
     return importlib.import_module("llama_cpp")
 
 

@@ -1,5 +1,7 @@
 """llama.cpp for the tests that are marked so, compiled while the others run."""
 
+import fcntl
+import importlib
 import os
 import subprocess
 import sys
@@ -10,43 +12,59 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 _LOG = ROOT / "build" / "llama.log"
+# The compiling process holds it for as long as it runs, and its number stands in it: several processes run the tests.
+_LOCK = ROOT / "build" / "llama.lock"
 _PACKAGE = "llama-cpp-python"
 
 
-class Build:
-    """Compiling takes two minutes of a core: begun when a test is found to need it, awaited by those that do."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        if _installed():
+def start() -> None:
+    """Compile, which takes two minutes of a core, unless it is there or another process does."""
+    if _installed():
+        return
+    _LOCK.parent.mkdir(exist_ok=True)
+    # Not out of pip's cache, nor into it: what is compiled for the tests is slow.
+    command = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--verbose"]
+    pins = ["--constraint", str(ROOT / "constraints.txt")]
+    with _LOCK.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             return
-        _LOG.parent.mkdir(exist_ok=True)
-        # Not out of pip's cache, nor into it: what is compiled for the tests is slow.
-        command = [sys.executable, "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--verbose"]
-        pins = ["--constraint", str(ROOT / "constraints.txt")]
         with _LOG.open("wb") as log:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 ["nice", "-n", "10", *command, *pins, f"{_PACKAGE}[server]"],
                 env={**os.environ, "CMAKE_ARGS": f"-DCMAKE_PROJECT_llama_cpp_INCLUDE={ROOT / 'tests' / 'llama.cmake'}"},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=(lock.fileno(),),
             )
+        lock.truncate(0)
+        lock.write(str(process.pid))
 
-    def wait(self) -> None:
-        if self._process is not None and self._process.wait() != 0:
-            said = _LOG.read_text(errors="replace")
-            if "Could not find a version that satisfies the requirement" in said and not os.environ.get("CI"):
-                pytest.skip("no package index is at hand, and llama.cpp comes from there")
-            pytest.fail(f"llama.cpp was not installed, see {_LOG}: {said[-2000:]}", pytrace=False)
 
-    def stop(self) -> None:
-        """With the compilers: they are its children, and in its group."""
-        if self._process is not None and self._process.poll() is None:
-            os.killpg(self._process.pid, 15)
-            self._process.wait()
+def wait() -> None:
+    """Until it is there. Skips the test where it cannot be had, and fails it where it could not be made."""
+    if _LOCK.exists():
+        with _LOCK.open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        importlib.invalidate_caches()
+    if not _installed():
+        said = _LOG.read_text(errors="replace")
+        if "Could not find a version that satisfies the requirement" in said and not os.environ.get("CI"):
+            pytest.skip("no package index is at hand, and llama.cpp comes from there")
+        pytest.fail(f"llama.cpp was not installed, see {_LOG}: {said[-2000:]}", pytrace=False)
+
+
+def stop() -> None:
+    """With the compilers: they are its children, and in its group."""
+    if not _LOCK.exists():
+        return
+    with _LOCK.open("r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.killpg(int(lock.read()), 15)
 
 
 def _installed() -> bool:
