@@ -1,5 +1,7 @@
 """Going on from int8 weights. Needs the extra `torch`, which CI leaves out: run where that is installed."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -137,3 +139,17 @@ def test_a_training_goes_on_from_its_checkpoint_to_the_same_weights(pupils, tmp_
     resumed, told = trained(tmp_path / "broken.pt")
     assert told[0].startswith("goes on from step")
     assert all(torch.allclose(whole[name], resumed[name], atol=1e-5) for name in whole)
+
+
+def test_the_training_of_the_verifier_goes_on_from_the_shipped_one(tmp_path, monkeypatch):
+    from zuinig.training import export_verifier, train_verifier
+
+    base = MODELS / models.shipped("verifier")
+    rows = [{"a": a, "b": b, "label": n % 2, "weight": 1.0} for n, (a, b) in enumerate(PAIRS)]
+    (tmp_path / "pairs.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    # A rate of nothing: what comes out is what went in.
+    given = [base, tmp_path / "pairs.jsonl", tmp_path / "ck", "--epochs", 1, "--rate", 0]
+    monkeypatch.setattr("sys.argv", ["train_verifier", *map(str, given)])
+    train_verifier.main()
+    export_verifier.export(tmp_path / "ck/final", tmp_path / "made")
+    assert PairReader(tmp_path / "made").logits(PAIRS) == pytest.approx(PairReader(base).logits(PAIRS), abs=0.5)

@@ -31,6 +31,24 @@ class Weights:
     steps: Arrays
 
 
+def exported(folder: Path) -> bool:
+    """Whether it holds a model of the service, and not a checkpoint of torch."""
+    return (folder / "model.onnx").is_file()
+
+
+def tokenizer(folder: Path) -> Any:
+    """The words of a model of the service, as transformers takes them."""
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"),
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+    )
+
+
 def weights(model: Path) -> Weights:
     """Raises ValueError for a file that `quantise` did not make."""
     import onnx

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid, pad
-from transformers import AutoModel, AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoModel, AutoTokenizer
 
 from zuinig.retrieval.sentences import split
 from zuinig.training import dequantise, steps, unanswerable
@@ -283,7 +283,7 @@ def main() -> None:
     layers = [p for p in model.encoder.parameters() if p.requires_grad]
     groups = [{"params": layers, "lr": args.rate}, {"params": heads, "lr": _HEADS_FASTER * args.rate}]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
-    plan = planned(paragraphs, args.epochs, args.batch, believes=_exported(args.source))
+    plan = planned(paragraphs, args.epochs, args.batch, believes=dequantise.exported(args.source))
 
     def loss(step: int) -> Any:
         rows = rows_of(paragraphs, plan[step], random.Random(step))
@@ -305,15 +305,9 @@ def main() -> None:
 
 def _source(folder: Path) -> tuple[Any, Reader]:
     """The tokenizer, and the model to begin with."""
-    if _exported(folder):
-        tokenizer = PreTrainedTokenizerFast(
-            tokenizer_file=str(folder / "tokenizer.json"),
-            model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-            pad_token="[PAD]",
-            cls_token="[CLS]",
-            sep_token="[SEP]",
-        )
-        return tokenizer, dequantise.load(Reader(dequantise.encoder(folder, prefix="encoder.")), folder)
+    if dequantise.exported(folder):
+        model = Reader(dequantise.encoder(folder, prefix="encoder."))
+        return dequantise.tokenizer(folder), dequantise.load(model, folder)
     encoder = AutoModel.from_pretrained(
         folder,
         attn_implementation="eager",
@@ -322,10 +316,6 @@ def _source(folder: Path) -> tuple[Any, Reader]:
         hidden_dropout_prob=0.0,
     )
     return AutoTokenizer.from_pretrained(folder), Reader(encoder)
-
-
-def _exported(folder: Path) -> bool:
-    return (folder / "model.onnx").is_file()
 
 
 def planned(

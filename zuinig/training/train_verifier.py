@@ -2,10 +2,10 @@
 
     python -m zuinig.training.train_verifier SOURCE pairs.jsonl CHECKPOINTS [--minutes 100]
 
-SOURCE: a folder in the sentence-transformers layout, or the `final` of an earlier run to go on from; pairs.jsonl: from
-`question_pairs`. Runs on a GPU where there is
-one, else on the CPU (bfloat16 where the processor has it, which doubles the speed). A checkpoint is written every 200
-steps, and a run that finds one goes on from it; CHECKPOINTS/final is what `export_verifier` reads.
+SOURCE: a folder in the sentence-transformers layout; or, to go on from, the `final` of an earlier run or an exported
+verifier. pairs.jsonl: from `question_pairs`. Runs on a GPU where there is one, else on the CPU (bfloat16 where the
+processor has it, which doubles the speed). A checkpoint is written every 200 steps, and a run that finds one goes on
+from it; CHECKPOINTS/final is what `export_verifier` reads.
 """
 
 import json
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from zuinig.training import steps
+from zuinig.training import dequantise, steps
 
 MAX_TOKENS = 96
 _WARMUP = 150  # steps
@@ -56,12 +56,10 @@ def batches(lengths: Sequence[int], size: int, epoch: int) -> Iterator[list[int]
 def main() -> None:
     args = steps.arguments(__doc__, "pairs", batch=128, rate=8e-5)
     device = steps.device()
-    tokenizer = AutoTokenizer.from_pretrained(args.source)
+    tokenizer, model = _source(args.source)
     rows = [json.loads(line) for line in args.pairs.open()]
     encoded = tokenizer([r["a"] for r in rows], [r["b"] for r in rows], truncation=True, max_length=MAX_TOKENS)
-    model = Verifier(AutoModel.from_pretrained(args.source, attn_implementation="eager")).to(device).train()
-    if (args.source / "head.pt").exists():
-        model.head.load_state_dict(torch.load(args.source / "head.pt", map_location=device))
+    model = model.to(device).train()
     # The vectors of words stay as they were pretrained: a tenth faster, and rare words keep their meaning.
     model.encoder.embeddings.requires_grad_(False)
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -87,6 +85,17 @@ def main() -> None:
     steps.train(model, optimizer, loss, len(plan), args.checkpoints, minutes=args.minutes, warmup=_WARMUP)
     save(model, args.checkpoints / "final")
     tokenizer.save_pretrained(args.checkpoints / "final")
+
+
+def _source(folder: Path) -> tuple[Any, Verifier]:
+    """The tokenizer, and the model to begin with."""
+    if dequantise.exported(folder):
+        model = Verifier(dequantise.encoder(folder, prefix="encoder."))
+        return dequantise.tokenizer(folder), dequantise.load(model, folder)
+    model = Verifier(AutoModel.from_pretrained(folder, attn_implementation="eager"))
+    if (folder / "head.pt").exists():
+        model.head.load_state_dict(torch.load(folder / "head.pt", map_location="cpu"))
+    return AutoTokenizer.from_pretrained(folder), model
 
 
 def save(model: Verifier, folder: Path) -> None:
