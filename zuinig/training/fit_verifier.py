@@ -48,7 +48,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Judged:
-    """features (n, k, d) of `streams.features`, right (n, k), repeat (n,), of what kind each query is."""
+    """features (n, k, d) of `streams.features`, right (n, k), of what kind each query is."""
 
     name: str
     stream: streams.Stream
@@ -68,6 +68,19 @@ class Judged:
         group = np.repeat(np.arange(n), k)
         near = [w for row in streams.wordings(self.stream) for w in row]
         return np.column_stack([flat, context(flat[:, 0], flat[:, 1], group, near)]).reshape(n, k, -1)
+
+    def read(self, encoder: PairReader, early: Floats, cache: Path | None) -> "Judged":
+        """With the logits of what the service might read, early being the first stage's (n * k,) probabilities."""
+        file = cache / f"{self.name}.npy" if cache else None
+        if file and file.exists():
+            logits = np.load(file)
+        else:
+            group = np.repeat(np.arange(len(self.right)), self.right.shape[1])
+            first, rest = worth_reading(early, group, 0.0)
+            logits = streams.logits(self.stream, encoder, first | rest)
+        if file:
+            np.save(file, logits)
+        return replace(self, features=np.concatenate([logits[..., None], self.features[..., 1:]], axis=2))
 
     def read_only(self, worth: Flags) -> "Judged":
         """As the service sees it: what the first stage leaves out (n * k,) is not read."""
@@ -207,17 +220,15 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="keep what the model says of the pairs here, to fit again sooner")
     args = parser.parse_args()
     embedder, encoder = embed.load(args.embedder), PairReader(args.model)
-    judged = []
-    for name, stream, labels, kinds in sets(args.stream, args.verdicts, embedder):
-        file = args.cache / f"{name}.npy" if args.cache else None
-        features = np.load(file) if file and file.exists() else streams.features(stream, encoder)
-        if file:
-            np.save(file, features)
-        judged.append(Judged(name, stream, features, labels, kinds))
+    judged = [
+        Judged(name, stream, streams.features(stream), right, kinds)
+        for name, stream, right, kinds in sets(args.stream, args.verdicts, embedder)
+    ]
     same = np.concatenate([j.right.ravel() for j in judged]).astype(float)
     weight = np.concatenate([np.full(j.right.size, 1 / j.right.size) for j in judged]) * len(same) / len(judged)
     cheap = logistic.fit(np.concatenate([j.cheap for j in judged]), same, penalty=_PENALTY, weights=weight)
     early = [logistic.predict(cheap, j.cheap) for j in judged]
+    judged = [j.read(encoder, e, args.cache) for j, e in zip(judged, early, strict=True)]
     # What the loosest budget would serve must get past the first stage; what it would not is not worth reading.
     first = crossed([j.rows() for j in judged], [j.right for j in judged])
     kept = [e[(j.right & (p >= _LOOSEST)).ravel()] for e, j, p in zip(early, judged, first, strict=True)]

@@ -22,6 +22,7 @@ from zuinig.retrieval.embed import Embedder
 from zuinig.retrieval.stores import faiss
 
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Stream:
     queries: list[str]
     near: list[list[str]]
     cosines: Floats
-    same: npt.NDArray[np.bool_]
-    repeat: npt.NDArray[np.bool_]
+    same: Flags
+    repeat: Flags
 
 
 def pair_id(query: str, stored: str) -> str:
@@ -70,7 +71,7 @@ def make(store: Sequence[Any], queries: Sequence[Any], embedder: Embedder, *, sh
     )
 
 
-def adjudicated(stream: Stream, verdicts: Mapping[str, bool | None]) -> npt.NDArray[np.bool_]:
+def adjudicated(stream: Stream, verdicts: Mapping[str, bool | None]) -> Flags:
     """same, with the pairs that were looked at again."""
     found = stream.same.copy()
     for n, (query, near) in enumerate(zip(stream.queries, stream.near, strict=True)):
@@ -93,16 +94,23 @@ def wordings(stream: Stream) -> list[list[Wording]]:
     ]
 
 
-def features(stream: Stream, encoder: PairReader, *, read_from: float = 0.3) -> Floats:
-    """(n, k, 2 + signs): logit, cosine, signs. The encoder reads what is at least so near."""
+def features(stream: Stream) -> Floats:
+    """(n, k, 2 + signs): logit, cosine, signs. No logit is known yet."""
     n, k = stream.cosines.shape
-    pairs = [(query, stored) for query, near in zip(stream.queries, stream.near, strict=True) for stored in near]
-    cosines = stream.cosines.ravel()
-    logits = np.full(len(pairs), UNREAD)
-    worth = np.flatnonzero(cosines >= read_from)
-    logits[worth] = encoder.logits([pairs[i] for i in worth])
-    rows = np.column_stack([logits, cosines, np.array([signs(a, b) for a, b in pairs])])
+    found = [signs(query, stored) for query, stored in _pairs(stream)]
+    rows = np.column_stack([np.full(n * k, UNREAD), stream.cosines.ravel(), np.array(found)])
     return rows.reshape(n, k, -1)
+
+
+def logits(stream: Stream, encoder: PairReader, chosen: Flags) -> Floats:
+    """(n, k), of the chosen (n * k,); UNREAD of the others."""
+    pairs, found = _pairs(stream), np.full(len(chosen), UNREAD)
+    found[chosen] = encoder.logits([pairs[i] for i in np.flatnonzero(chosen)])
+    return found.reshape(stream.cosines.shape)
+
+
+def _pairs(stream: Stream) -> list[tuple[str, str]]:
+    return [(query, stored) for query, near in zip(stream.queries, stream.near, strict=True) for stored in near]
 
 
 def served_at(scores: Floats, right: npt.NDArray[np.bool_], repeats: int, budget: float) -> tuple[float, float]:
