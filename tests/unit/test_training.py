@@ -1,12 +1,13 @@
 """What the small models are trained on, and how they are measured."""
 
+import json
 import random
 import re
 
 import numpy as np
 import pytest
 
-from zuinig.training import helpdesk_questions, logistic, streams, unanswerable
+from zuinig.training import helpdesk_questions, logistic, question_pairs, streams, unanswerable
 from zuinig.training.near_misses import near_misses, rewordings
 from zuinig.training.question_pairs import clusters, written_groups
 
@@ -54,6 +55,22 @@ def test_what_was_written_has_rewordings_and_near_misses_and_a_part_is_held_out(
     assert len(trained) > 5 * len(held_out) > 0
     for row in trained + held_out:
         assert len({row["question"], *row["repeats"], *row["near_misses"]}) >= 9
+
+
+def test_what_two_files_may_both_ask_is_not_taken_for_different(embedder, tmp_path, monkeypatch):
+    monkeypatch.setattr(question_pairs, "WRITTEN", tmp_path)
+    monkeypatch.setattr(question_pairs, "_MINED_SHARE", 1)
+    monkeypatch.setattr(question_pairs, "crc32", lambda _: 1)
+    asked = "Where is the canteen?", "When does the canteen open?", "Where's the canteen?", "Why do cats purr?"
+    rows = [json.dumps({"question": q, "repeats": [f"{q}!"], "near_misses": []}) for q in asked]
+    (tmp_path / "one.jsonl").write_text("\n".join(rows[:2]))
+    (tmp_path / "two.jsonl").write_text("\n".join(rows[2:]))
+    mined = {
+        frozenset((p.a, p.b)) for p in question_pairs.written(embedder, random.Random(1)) if p.source == "written mined"
+    }
+    assert frozenset(asked[:2]) in mined
+    assert frozenset((asked[0], asked[3])) in mined
+    assert frozenset((asked[0], asked[2])) not in mined
 
 
 def test_logistic_regression_finds_the_weights_that_made_the_labels():

@@ -35,6 +35,7 @@ WRITTEN = Path(__file__).parent / "written"
 VERDICTS = Path(__file__).parent / "verdicts.jsonl"
 _KEPT = ("written", "banking", "clinc", "insurance", "covid")
 _MINED_SHARE = 0.15
+_SURELY_OTHER = 0.7  # the cosine below which two groups of different files ask different things
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -163,11 +164,11 @@ def intents(data: Path, embedder: embed.Embedder, chance: random.Random) -> Iter
 
 
 def written_groups(*, held_out: bool) -> list[dict[str, Any]]:
-    """`question`, `repeats` from close to far, `near_misses`. About an eighth is held out, for `fit_verifier`.
+    """`question`, `repeats` from close to far, `near_misses`, `file`. About an eighth is held out, for `fit_verifier`.
 
     Which, a hash of the question says, so that it stays so when groups are added.
     """
-    rows = [row for path in sorted(WRITTEN.glob("*.jsonl")) for row in lines(path)]
+    rows = [row | {"file": path.stem} for path in sorted(WRITTEN.glob("*.jsonl")) for row in lines(path)]
     return [row for row in rows if (crc32(row["question"].encode()) % 8 == 0) == held_out]
 
 
@@ -184,8 +185,11 @@ def written(embedder: embed.Embedder, chance: random.Random) -> Iterator[Pair]:
         for n_th, miss in enumerate(misses):
             yield Pair(question, miss, 0, 1.0, "written near miss")
             yield Pair(repeats[n_th % len(repeats)], miss, 0, 1.0, "written near miss")
-    for a, b, *_ in neighbours(embedder, list(group_of), 12) if groups else ():
-        if group_of[a] != group_of[b] and chance.random() < _MINED_SHARE:
+    for a, b, cosine, _ in neighbours(embedder, list(group_of), 12) if groups else ():
+        n, m = group_of[a], group_of[b]
+        # Nobody asks the same twice in one file. Two files may hold what two people would both ask.
+        apart = n != m and (cosine < _SURELY_OTHER or groups[n]["file"] == groups[m]["file"])
+        if apart and chance.random() < _MINED_SHARE:
             yield Pair(a, b, 0, 0.9, "written mined")
 
 

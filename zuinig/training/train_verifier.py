@@ -20,7 +20,7 @@ from transformers import AutoModel, AutoTokenizer
 from zuinig.training import dequantise, steps
 
 MAX_TOKENS = 96
-_WARMUP = 150  # steps
+_WARMUP, _WARMUP_AGAIN = 150, 20  # steps; what has learnt before is not thrown off so easily
 
 
 class Verifier(torch.nn.Module):  # type: ignore[misc]
@@ -82,7 +82,8 @@ def main() -> None:
             logits = model(**inputs)
         return torch.nn.functional.binary_cross_entropy_with_logits(logits, labels, weights)
 
-    steps.train(model, optimizer, loss, len(plan), args.checkpoints, minutes=args.minutes, warmup=_WARMUP)
+    warmup = _WARMUP_AGAIN if _learnt(args.source) else _WARMUP
+    steps.train(model, optimizer, loss, len(plan), args.checkpoints, minutes=args.minutes, warmup=warmup)
     save(model, args.checkpoints / "final")
     tokenizer.save_pretrained(args.checkpoints / "final")
 
@@ -93,9 +94,14 @@ def _source(folder: Path) -> tuple[Any, Verifier]:
         model = Verifier(dequantise.encoder(folder, prefix="encoder."))
         return dequantise.tokenizer(folder), dequantise.load(model, folder)
     model = Verifier(AutoModel.from_pretrained(folder, attn_implementation="eager"))
-    if (folder / "head.pt").exists():
+    if _learnt(folder):
         model.head.load_state_dict(torch.load(folder / "head.pt", map_location="cpu"))
     return AutoTokenizer.from_pretrained(folder), model
+
+
+def _learnt(folder: Path) -> bool:
+    """Whether it holds a verifier, and not what one starts from."""
+    return dequantise.exported(folder) or (folder / "head.pt").exists()
 
 
 def save(model: Verifier, folder: Path) -> None:
