@@ -61,13 +61,17 @@ class Judged:
         """(n * k, d - 1)"""
         return self.features[..., 1:].reshape(-1, self.features.shape[-1] - 1)
 
+    @property
+    def group(self) -> npt.NDArray[np.int64]:
+        """(n * k,) to which query each row of `cheap` belongs"""
+        return np.repeat(np.arange(len(self.right)), self.right.shape[1])
+
     def rows(self) -> Floats:
         """(n, k, d + context)"""
         n, k, d = self.features.shape
         flat = self.features.reshape(n * k, d)
-        group = np.repeat(np.arange(n), k)
         near = [w for row in streams.wordings(self.stream) for w in row]
-        return np.column_stack([flat, context(flat[:, 0], flat[:, 1], group, near)]).reshape(n, k, -1)
+        return np.column_stack([flat, context(flat[:, 0], flat[:, 1], self.group, near)]).reshape(n, k, -1)
 
     def read(self, encoder: PairReader, early: Floats, cache: Path | None) -> "Judged":
         """With the logits of what the service might read, early being the first stage's (n * k,) probabilities."""
@@ -75,11 +79,10 @@ class Judged:
         if file and file.exists():
             logits = np.load(file)
         else:
-            group = np.repeat(np.arange(len(self.right)), self.right.shape[1])
-            first, rest = worth_reading(early, group, 0.0)
+            first, rest = worth_reading(early, self.group, 0.0)
             logits = streams.logits(self.stream, encoder, first | rest)
-        if file:
-            np.save(file, logits)
+            if file:
+                np.save(file, logits)
         return replace(self, features=np.concatenate([logits[..., None], self.features[..., 1:]], axis=2))
 
     def read_only(self, worth: Flags) -> "Judged":
@@ -91,10 +94,9 @@ class Judged:
 
 def read_of(judged: Judged, early: Floats, least: float) -> Flags:
     """(n * k,) what the service reads."""
-    group = np.repeat(np.arange(len(judged.right)), judged.right.shape[1])
-    first, rest = worth_reading(early, group, least)
+    first, rest = worth_reading(early, judged.group, least)
     logits = np.where(first, judged.features[..., 0].ravel(), UNREAD)
-    return first | goes_on(early, group, rest, logits)
+    return first | goes_on(early, judged.group, rest, logits)
 
 
 def grow(rows: list[Floats], right: list[Flags], chosen: list[Flags]) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def _pairs(stream: Stream) -> list[tuple[str, str]]:
     return [(query, stored) for query, near in zip(stream.queries, stream.near, strict=True) for stored in near]
 
 
-def served_at(scores: Floats, right: npt.NDArray[np.bool_], repeats: int, budget: float) -> tuple[float, float]:
+def served_at(scores: Floats, right: Flags, repeats: int, budget: float) -> tuple[float, float]:
     """(share of the repeats served, least score) at the most that can be served with that share of wrong answers."""
     order = np.argsort(-scores, kind="stable")
     hits = np.cumsum(right[order])
